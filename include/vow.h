@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vow.h - promises for C: everything in libvow. Parts that need a library of their
+ * own (vow/opencl.h, vow/tls.h, ...) are included by name.
+ */
+#ifndef VOW_H
+#define VOW_H
+
+#include "vow/base.h"
+#include "vow/buf.h"
+#include "vow/error.h"
+#include "vow/file.h"
+#include "vow/flow.h"
+#include "vow/inspect.h"
+#include "vow/loop.h"
+#include "vow/pool.h"
+#include "vow/promise.h"
+#include "vow/ready.h"
+#include "vow/remote.h"
+#include "vow/resolver.h"
+#include "vow/sock.h"
+#include "vow/timer.h"
+#include "vow/type.h"
+#include "vow/value.h"
+#include "vow/version.h"
+
+#endif

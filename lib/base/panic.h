@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base/panic.h - misuse by the programmer ends the program, saying where.
+ */
+#ifndef VOW_BASE_PANIC_H
+#define VOW_BASE_PANIC_H
+
+#include "vow/base.h"
+
+/* Formats the message, calls the panic hook, aborts. Allocates nothing. */
+VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
+
+/* Checks for misuse, compiled out by -Dchecks=false. */
+#ifdef VOW_NO_CHECKS
+#define VOW_CHECK(ok, ...) ((void)0)
+#else
+#define VOW_CHECK(ok, ...) \
+    do { if (VOW_UNLIKELY(!(ok))) vow__panic(__VA_ARGS__); } while (0)
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define VOW_LIKELY(x) __builtin_expect(!!(x), 1)
+#define VOW_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#else
+#define VOW_LIKELY(x) (x)
+#define VOW_UNLIKELY(x) (x)
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * value/error.h - what the layers above know of errors: ready-made ones that need no
+ * memory, errors made ahead, and the allocation-free joining of errors.
+ */
+#ifndef VOW_VALUE_ERROR_H
+#define VOW_VALUE_ERROR_H
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "value/value.h"
+#include "vow/error.h"
+
+/* Immortal errors: reference counting does nothing to them, and they take no cause,
+ * no suppressed errors and no place. Codes: ECANCELED, ENOMEM, ETIMEDOUT, EDEADLK in
+ * errno's domain and all VOW_E... in vow's. */
+vow_error *vow__error_ready(int code);
+
+static inline vow_value vow__fail_ready(int code) { return vow_error_value(vow__error_ready(code)); }
+
+/* As vow_error_new_at, with a va_list, and NULL when there is no memory: for errors that
+ * must be complete later without allocating. */
+vow_error *vow__error_prepare(const char *where, const vow_domain *domain, int code,
+                              const char *format, va_list arguments);
+
+/* Makes `cause` the end of e's cause chain; takes it. Gives it back (not NULL) where that
+ * is impossible without memory: e or the end of its chain is immortal or shared. */
+vow_error *vow__error_add_cause(vow_error *e, vow_error *cause) VOW_NODISCARD;
+/* Adds to e's suppressed errors; takes. Gives back what cannot be added: e is immortal,
+ * or `other` is immortal or shared (then somebody else sees it), or is e itself. */
+vow_error *vow__error_suppress(vow_error *e, vow_error *other) VOW_NODISCARD;
+/* For errors prepared ahead: changes code and domain; payload (taken). */
+void vow__error_set_code(vow_error *e, const vow_domain *domain, int code);
+void vow__error_set_payload(vow_error *e, vow_value payload);
+
+/* Is this the errno-domain ECANCELED that cancel uses? Such rejections are never reported. */
+static inline bool vow__is_cancel(const vow_error *e)
+{
+    return vow_error_is(e, vow_errno_domain(), ECANCELED);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * value/value.h - what the layers above know of values: the kinds of vow's own
+ * types, fast release and keep, and arrays that are filled in place.
+ */
+#ifndef VOW_VALUE_VALUE_H
+#define VOW_VALUE_VALUE_H
+
+#include "vow/value.h"
+
+/* vow_type.kind. 0 is what users' types have. */
+enum { VOW__COUNTED = 0, VOW__SCALAR = 1, VOW__ERROR = 2, VOW__PROMISE = 3, VOW__SAME = 4, VOW__AGAIN = 5 };
+
+/* none (type NULL) and scalars need no care. */
+static inline bool vow__is_plain(vow_value v)
+{
+    return v.type == NULL || v.type->kind == VOW__SCALAR;
+}
+static inline bool vow__has_kind(vow_value v, uint32_t kind)
+{
+    return v.type != NULL && v.type->kind == kind;
+}
+static inline void vow__release(vow_value v)
+{
+    if (!vow__is_plain(v))
+        vow_release(v);
+}
+
+/* The promise layer tells how promises inside values are referenced and dropped, so
+ * that this layer need not include it: set once, before any promise exists. */
+extern const vow_type vow__promise_type; /* defined in core/ */
+
+/* An array value of n elements, all none, to be filled by vow__array_put, which takes v.
+ * Its type is NULL when there is no memory. */
+vow_value vow__array_new(size_t n);
+void vow__array_put(vow_value array, size_t index, vow_value v);
+
+#endif
