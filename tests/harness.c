@@ -42,7 +42,7 @@ void harness_fail(const char *file, int line, const char *format, ...)
         fprintf(stderr, "%s:%d: in another thread: %s\n", file, line, text);
         abort();
     }
-    _ck_assert_failed(file, line, "failed", "%s", text, NULL);
+    _ck_assert_failed(file, line, "failed", "%s", text);
     abort(); /* not reached */
 }
 
