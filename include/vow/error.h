@@ -51,7 +51,8 @@ VOW_API vow_value vow_fail_at(const char *where, const vow_domain *domain, int c
                               const char *format, ...) VOW_FORMAT(4, 5);
 
 /* The same as an object, for vow_rejected and vow_reject. Gives; never NULL.
- * An empty format ("") means: the domain's own text for the code, nothing more. */
+ * A format of NULL means, here and above and below: the domain's own text for the code,
+ * nothing more. ("" too, but gcc warns of empty formats.) `where` is kept: a literal. */
 #define vow_error_new(domain, code, ...) vow_error_new_at(VOW_HERE, domain, code, __VA_ARGS__)
 VOW_API vow_error *vow_error_new_at(const char *where, const vow_domain *domain, int code,
                                     const char *format, ...) VOW_FORMAT(4, 5);
@@ -74,7 +75,7 @@ VOW_API vow_error *vow_error_unref(vow_error *e);
 /* Parts; what they return is borrowed from e. */
 VOW_API const vow_domain *vow_error_domain(const vow_error *e);
 VOW_API int vow_error_code(const vow_error *e);
-VOW_API bool vow_error_is(const vow_error *e, const vow_domain *domain, int code);
+VOW_API bool vow_error_is(const vow_error *e, const vow_domain *domain, int code); /* NULL: false */
 VOW_API const char *vow_error_message(const vow_error *e); /* never NULL: the text given, else the domain's */
 VOW_API const vow_error *vow_error_cause(const vow_error *e); /* NULL at the end of the chain */
 VOW_API const char *vow_error_place(const vow_error *e);      /* "file.c:12"; NULL when unknown */
@@ -89,8 +90,9 @@ VOW_API const vow_error *vow_error_next(const vow_error *suppressed);
 /* Writes the whole chain into buf (always ended by NUL when size > 0) and returns
  * the length it needs, like snprintf. Never allocates.
  *   one line:  "load a.txt: open: No such file or directory"
+ *              the domain's text for the last code closes it unless it was said already
  *   lines:     one error a line, with domain, code and place, causes and suppressed
- *              errors indented below it. */
+ *              errors, and those of an array it carries, indented below it. */
 typedef enum vow_style { VOW_ONE_LINE, VOW_LINES } vow_style;
 VOW_API size_t vow_describe(const vow_error *e, vow_style style, char *buf, size_t size);
 

@@ -66,7 +66,8 @@ VOW_API vow_value vow_textf(const char *format, ...) VOW_FORMAT(1, 2);
 
 /* Makes any object shareable: `destroy(object)` runs when the last reference goes
  * (NULL: never). Takes the object, even on failure, when it is destroyed at once
- * and an error value (ENOMEM) comes back. vow_unbox looks into it. */
+ * and an error value (ENOMEM) comes back. NULL object makes vow_none(). vow_unbox
+ * looks into it. */
 VOW_API vow_value vow_box(void *object, vow_destroy_fn *destroy);
 VOW_API void *vow_unbox(vow_value v);
 

@@ -14,4 +14,11 @@ void *vow__resize(void *block, size_t size);  /* realloc; size > 0 */
 void vow__free(void *block);                  /* NULL ok */
 char *vow__copy_text(const char *s);          /* NULL: no memory */
 
+/* Something that must be given back like a block but is none (the reserve of errors):
+ * +1 and -1, so that vow_test_blocks sees when it is lost. */
+void vow__count_block(int change);
+
+/* Every simulated failure (vow/test.h) passes here: the place for a debugger's breakpoint. */
+void vow__out_of_memory_breakpoint(void);
+
 #endif

@@ -10,9 +10,10 @@
 /* Formats the message, calls the panic hook, aborts. Allocates nothing. */
 VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
 
-/* Checks for misuse, compiled out by -Dchecks=false. */
+/* Checks for misuse. With -Dchecks=false they are compiled, not evaluated. */
 #ifdef VOW_NO_CHECKS
-#define VOW_CHECK(ok, ...) ((void)0)
+#define VOW_CHECK(ok, ...) \
+    do { if (0 && !(ok)) vow__panic(__VA_ARGS__); } while (0)
 #else
 #define VOW_CHECK(ok, ...) \
     do { if (VOW_UNLIKELY(!(ok))) vow__panic(__VA_ARGS__); } while (0)

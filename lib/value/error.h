@@ -24,13 +24,18 @@ static inline vow_value vow__fail_ready(int code) { return vow_error_value(vow__
 vow_error *vow__error_prepare(const char *where, const vow_domain *domain, int code,
                               const char *format, va_list arguments);
 
-/* Makes `cause` the end of e's cause chain; takes it. Gives it back (not NULL) where that
- * is impossible without memory: e or the end of its chain is immortal or shared. */
-vow_error *vow__error_add_cause(vow_error *e, vow_error *cause) VOW_NODISCARD;
-/* Adds to e's suppressed errors; takes. Gives back what cannot be added: e is immortal,
- * or `other` is immortal or shared (then somebody else sees it), or is e itself. */
-vow_error *vow__error_suppress(vow_error *e, vow_error *other) VOW_NODISCARD;
-/* For errors prepared ahead: changes code and domain; payload (taken). */
+/* Both take their second argument and join without allocating; where that cannot be done
+ * they give it back (not NULL), still the caller's.
+ * add_cause puts `cause` at the end of e's chain of causes. Not when e or one of its causes
+ * is immortal or shared: others would see it change, and circles could arise.
+ * suppress adds `other` to e's suppressed errors, at the end. Not when e is immortal, or
+ * `other` is immortal or shared (its link is needed), or is e; nor when e is shared and
+ * `other` could hold it: has e among its causes, suppressed errors or a counted payload. */
+VOW_NODISCARD vow_error *vow__error_add_cause(vow_error *e, vow_error *cause);
+VOW_NODISCARD vow_error *vow__error_suppress(vow_error *e, vow_error *other);
+
+/* For errors prepared ahead: changes code and domain; payload (taken). Nothing happens to
+ * immortal ones, but the payload is released. */
 void vow__error_set_code(vow_error *e, const vow_domain *domain, int code);
 void vow__error_set_payload(vow_error *e, vow_value payload);
 

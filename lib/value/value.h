@@ -16,22 +16,27 @@ static inline bool vow__is_plain(vow_value v)
 {
     return v.type == NULL || v.type->kind == VOW__SCALAR;
 }
+/* Does it hold a reference? False for none, scalars, VOW_SAME and VOW_AGAIN. */
+static inline bool vow__is_counted(vow_value v)
+{
+    return v.type != NULL && v.type->kind < VOW__SAME && v.type->kind != VOW__SCALAR;
+}
 static inline bool vow__has_kind(vow_value v, uint32_t kind)
 {
     return v.type != NULL && v.type->kind == kind;
 }
 static inline void vow__release(vow_value v)
 {
-    if (!vow__is_plain(v))
-        vow_release(v);
+    if (vow__is_counted(v))
+        v.type->unref(v.as.p);
 }
 
-/* The promise layer tells how promises inside values are referenced and dropped, so
- * that this layer need not include it: set once, before any promise exists. */
-extern const vow_type vow__promise_type; /* defined in core/ */
+/* How promises inside values are referenced and dropped: defined in core/, so that this
+ * layer need not include it. */
+extern const vow_type vow__promise_type;
 
-/* An array value of n elements, all none, to be filled by vow__array_put, which takes v.
- * Its type is NULL when there is no memory. */
+/* An array value of n elements, all none, to be filled by vow__array_put, which takes v
+ * and releases what was there. Its type is NULL when there is no memory. */
 vow_value vow__array_new(size_t n);
 void vow__array_put(vow_value array, size_t index, vow_value v);
 
