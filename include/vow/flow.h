@@ -3,7 +3,7 @@
  * vow/flow.h - putting promises together: all, all_settled, any, race; repeat, map,
  * for_each, reduce; timeout, deadline, interval, retry.
  *
- *     vow_promise *both = vow_all(loop, vow_delay(loop, 5), vow_file_read(loop, path));
+ *     vow_promise *both = vow_all(loop, vow_delay(loop, 5), vow_file_read(loop, path, 0));
  *     both = vow_timeout(both, 1000);
  *
  * They take the promises they are given (of an array: the elements, and zero it). A
