@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# run.sh - installs vow into a folder of its own and uses it from there as a stranger would:
+# through pkg-config, shared and static, from C and C++, and as a Meson subproject.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+passed=0 failed=0
+
+# check NAME COMMAND... : one check; what the command prints is shown when it fails
+check() {
+    local name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "install: $name:"
+        cat "$work/log"
+    fi
+}
+
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+install_vow() {
+    meson setup "$work/build" "$top" --prefix="$prefix" --libdir=lib --fatal-meson-warnings \
+        -Dtests=disabled -Dexamples=disabled &&
+        meson install -C "$work/build"
+}
+
+version() {
+    [ "$(pkg-config --modversion vow)" = "$(sed -n 's/^#define VOW_VERSION "\(.*\)"/\1/p' \
+        "$prefix/include/vow/version.h")" ]
+}
+
+soname() {
+    readelf -d "$prefix/lib/libvow.so" | grep -F 'Library soname: [libvow.so.0]' &&
+        [ -L "$prefix/lib/libvow.so" ] && [ -L "$prefix/lib/libvow.so.0" ]
+}
+
+needs() { # the shared library must bring what it uses; the program must not
+    ! readelf -d "$1" | grep 'NEEDED.*libevent' && readelf -d "$prefix/lib/libvow.so" | grep 'NEEDED.*libevent_core'
+}
+
+only_public() { ! nm -D --defined-only "$prefix/lib/libvow.so" | grep -v ' A VOW_' | grep -v ' vow_[^_]'; }
+
+headers_alone() { # each header by itself, as C and as C++
+    local header
+    for header in "$prefix"/include/vow/*.h; do
+        gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c "$header" || return
+        g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only -x c++ "$header" || return
+    done
+}
+
+# build COMPILER PROGRAM SOURCE LIBRARIES... : compiles and runs
+build() {
+    local compiler=$1 program=$work/$2 source=$top/tests/install/$3
+    shift 3
+    # the flags are words
+    # shellcheck disable=SC2046
+    $compiler -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags vow) "$source" -o "$program" "$@" || return
+    local said
+    said=$(LD_LIBRARY_PATH=$prefix/lib "$program") || return
+    [ "$said" = "0 42 $(pkg-config --modversion vow)" ] || { echo "it said: $said"; return 1; }
+}
+
+shared_libraries=() static_libraries=()
+find_libraries() {
+    read -ra shared_libraries < <(pkg-config --libs vow)
+    read -ra static_libraries < <(pkg-config --libs --static vow | sed 's/-lvow\b/-l:libvow.a/')
+    [ "${#shared_libraries[@]}" -gt 0 ] && [ "${#static_libraries[@]}" -gt 0 ]
+}
+
+subproject() { # a project of somebody else's that has vow in subprojects/
+    mkdir -p "$work/user/subprojects" && ln -s "$top" "$work/user/subprojects/vow" &&
+        cp "$top/tests/install/prog.c" "$work/user/" || return
+    cat >"$work/user/meson.build" <<'END'
+project('user', 'c', meson_version: '>= 1.0.0', default_options: ['c_std=c11', 'werror=true'])
+executable('prog', 'prog.c', dependencies: dependency('vow'))
+END
+    meson setup "$work/user/build" "$work/user" --wrap-mode=forcefallback --fatal-meson-warnings &&
+        meson compile -C "$work/user/build" && "$work/user/build/prog" &&
+        ! ls "$work/user/build/subprojects/vow/tests"/test-* 2>/dev/null
+}
+
+check "meson install" install_vow
+[ "$failed" -eq 0 ] || finish
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+check "pkg-config knows the version" version
+check "soname and links" soname
+check "only public symbols are exported" only_public
+check "what is declared is exported" python3 "$top/tests/install/check_symbols.py" "$prefix/include" "$prefix/lib/libvow.so"
+check "each header stands alone" headers_alone
+check "pkg-config knows the libraries" find_libraries
+check "C, shared" build "gcc -std=c11" shared prog.c "${shared_libraries[@]}"
+check "C, shared, needs only vow" needs "$work/shared"
+check "C, static" build "gcc -std=c11" static prog.c "${static_libraries[@]}"
+check "C++, shared" build "g++ -std=c++17" cpp-shared prog.cpp "${shared_libraries[@]}"
+check "C++, static" build "g++ -std=c++17" cpp-static prog.cpp "${static_libraries[@]}"
+check "as a subproject" subproject
+finish
