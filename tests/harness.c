@@ -21,6 +21,10 @@ static bool forks; /* Check gives every test a process */
 
 void harness_add(harness_test *test)
 {
+#ifdef VOW_NO_CHECKS
+    if (test->kind == HARNESS_PANICS)
+        return;
+#endif
     *last_next = test;
     last_next = &test->next;
 }

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Counts the test cases of the last `meson test` in a build directory, and shows what the
+programs that failed had to say.
+
+    tests/count.py BUILD_DIR
+"""
+import json
+import os
+import re
+import sys
+
+SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
+
+
+def count(entry):
+    """(passed, failed) of one program: Check's own count, if it came to that."""
+    good = bad = 0
+    for checks, failures, errors in SUMMARY.findall(entry.get("stdout") or ""):
+        bad += int(failures) + int(errors)
+        good += int(checks) - int(failures) - int(errors)
+    if entry["result"] != "OK" and bad == 0:
+        bad = 1  # it crashed, hung, or a sanitizer spoke at its end
+    return good, bad
+
+
+def main():
+    passed = failed = 0
+    log = os.path.join(sys.argv[1], "meson-logs", "testlog.json")
+    entries = []
+    if os.path.exists(log):
+        with open(log, encoding="utf-8") as file:
+            entries = [json.loads(line) for line in file if line.strip()]
+    for entry in entries:
+        good, bad = count(entry)
+        passed, failed = passed + good, failed + bad
+        if bad:
+            print(f"{entry['name']}: {entry['result']}")
+            print((entry.get("stdout") or "")[-6000:] + (entry.get("stderr") or "")[-6000:])
+    if passed + failed == 0:
+        print("no test was run")
+        failed = 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
