@@ -165,7 +165,7 @@ static void run_in_child(harness_test *test)
         continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == PANICKED)
         return;
-    const char *end = WIFSIGNALED(status)                   ? "died of a signal"
+    const char *end = WIFSIGNALED(status)                  ? "died of a signal"
                       : WEXITSTATUS(status) == OTHER_PANIC ? "panicked with another message"
                       : WEXITSTATUS(status) == FAILED      ? "failed before it panicked"
                                                            : "did not panic";

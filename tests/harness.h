@@ -74,10 +74,7 @@ VOW_FORMAT(2, 3) static inline void trace_add(struct trace *trace, const char *f
     harness_eq_trace(__FILE__, __LINE__, #trace, (trace).text, (expected))
 
 /* A destroy function that counts: data is an int. */
-static inline void count_destroy(void *data)
-{
-    ++*(int *)data;
-}
+static inline void count_destroy(void *data) { ++*(int *)data; }
 
 /* What the macros are made of. */
 typedef enum harness_kind { HARNESS_LOOP, HARNESS_PLAIN, HARNESS_PANICS } harness_kind;
@@ -91,7 +88,8 @@ typedef struct harness_test {
 } harness_test;
 
 void harness_add(harness_test *test);
-VOW_NORETURN VOW_FORMAT(3, 4) void harness_fail(const char *file, int line, const char *format, ...);
+VOW_NORETURN VOW_FORMAT(3, 4) void harness_fail(const char *file, int line, const char *format,
+                                                ...);
 void harness_eq_int(const char *file, int line, const char *what, intmax_t a, intmax_t b);
 void harness_eq_uint(const char *file, int line, const char *what, uintmax_t a, uintmax_t b);
 void harness_eq_double(const char *file, int line, const char *what, double a, double b);
@@ -104,15 +102,15 @@ void harness_has_text(const char *file, int line, const char *what, const char *
 void harness_eq_trace(const char *file, int line, const char *what, const char *text,
                       const char *expected);
 
-#define HARNESS_TEST_(test_name, test_kind, text)                                          \
-    static void test_name(vow_test *t, vow_loop *loop);                                    \
-    __attribute__((constructor)) static void harness_add_##test_name(void)                 \
-    {                                                                                      \
-        static harness_test test = {#test_name, __FILE__,  __LINE__, test_kind, text,      \
-                                    test_name,  NULL};                                     \
-        harness_add(&test);                                                                \
-    }                                                                                      \
-    static void test_name(__attribute__((unused)) vow_test *t,                             \
+#define HARNESS_TEST_(test_name, test_kind, text)                               \
+    static void test_name(vow_test *t, vow_loop *loop);                         \
+    __attribute__((constructor)) static void harness_add_##test_name(void)      \
+    {                                                                           \
+        static harness_test test = {#test_name, __FILE__,  __LINE__, test_kind, \
+                                    text,       test_name, NULL};               \
+        harness_add(&test);                                                     \
+    }                                                                           \
+    static void test_name(__attribute__((unused)) vow_test *t,                  \
                           __attribute__((unused)) vow_loop *loop)
 
 #endif

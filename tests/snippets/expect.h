@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPECT(ok)                                                           \
-    do {                                                                     \
-        if (!(ok)) {                                                         \
+#define EXPECT(ok)                                                             \
+    do {                                                                       \
+        if (!(ok)) {                                                           \
             fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #ok); \
-            exit(1);                                                         \
-        }                                                                    \
+            exit(1);                                                           \
+        }                                                                      \
     } while (0)
 
 #endif
