@@ -122,6 +122,16 @@ TEST_PLAIN(an_error_is_passed_on_as_it_is)
     vow_error_unref(e);
 }
 
+TEST_PLAIN(an_error_value_is_kept_like_others)
+{
+    vow_value v = vow_fail(EIO, "x"), kept = vow_keep(v);
+
+    EQ_UINT(v.type->count(v.as.p), 2);
+    vow_release(v);
+    EQ_TEXT(vow_error_message(vow_as_error(kept)), "x");
+    vow_release(kept);
+}
+
 TEST_PLAIN(wrapping_adds_a_cause)
 {
     vow_error *e = simple("inner");

@@ -72,6 +72,16 @@ TEST_PLAIN(vow_v_takes_bools_doubles_errors_and_values)
     vow_release(vow_v(v));
 }
 
+TEST_PLAIN(vow_v_takes_promises)
+{
+    static char somewhere[64]; /* only its address is looked at */
+    vow_value v = vow_v((vow_promise *)(void *)somewhere);
+
+    CHECK(vow__has_kind(v, VOW__PROMISE) && vow__is_counted(v) && !vow_is_error(v));
+    EQ_PTR(v.as.p, somewhere);
+    EQ_TEXT(vow_type_name(v), "promise");
+}
+
 TEST_PLAIN(an_integer_above_the_range_is_an_error_value)
 {
     vow_value v = vow_v((uint64_t)INT64_MAX + 1);
