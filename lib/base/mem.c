@@ -57,10 +57,7 @@ static void *raw_resize(void *block, size_t size)
     return realloc(block, size);
 }
 
-void *vow__alloc(size_t size)
-{
-    return vow__resize(NULL, size);
-}
+void *vow__alloc(size_t size) { return vow__resize(NULL, size); }
 
 void *vow__alloc_zeroed(size_t size)
 {
@@ -109,12 +106,6 @@ void vow_test_fail_allocation(size_t n, bool sticky)
     atomic_store_explicit(&countdown, n, memory_order_relaxed);
 }
 
-bool vow_test_failed(void)
-{
-    return atomic_load_explicit(&has_failed, memory_order_relaxed);
-}
+bool vow_test_failed(void) { return atomic_load_explicit(&has_failed, memory_order_relaxed); }
 
-size_t vow_test_blocks(void)
-{
-    return atomic_load_explicit(&blocks, memory_order_relaxed);
-}
+size_t vow_test_blocks(void) { return atomic_load_explicit(&blocks, memory_order_relaxed); }

@@ -8,11 +8,11 @@
 
 #include <stddef.h>
 
-void *vow__alloc(size_t size);                /* not cleared; NULL: no memory */
+void *vow__alloc(size_t size); /* not cleared; NULL: no memory */
 void *vow__alloc_zeroed(size_t size);
-void *vow__resize(void *block, size_t size);  /* realloc; size > 0 */
-void vow__free(void *block);                  /* NULL ok */
-char *vow__copy_text(const char *s);          /* NULL: no memory */
+void *vow__resize(void *block, size_t size); /* realloc; size > 0 */
+void vow__free(void *block);                 /* NULL ok */
+char *vow__copy_text(const char *s);         /* NULL: no memory */
 
 /* Something that must be given back like a block but is none (the reserve of errors):
  * +1 and -1, so that vow_test_blocks sees when it is lost. */

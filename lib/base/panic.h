@@ -12,11 +12,17 @@ VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
 
 /* Checks for misuse. With -Dchecks=false they are compiled, not evaluated. */
 #ifdef VOW_NO_CHECKS
-#define VOW_CHECK(ok, ...) \
-    do { if (0 && !(ok)) vow__panic(__VA_ARGS__); } while (0)
+#define VOW_CHECK(ok, ...)           \
+    do {                             \
+        if (0 && !(ok))              \
+            vow__panic(__VA_ARGS__); \
+    } while (0)
 #else
-#define VOW_CHECK(ok, ...) \
-    do { if (VOW_UNLIKELY(!(ok))) vow__panic(__VA_ARGS__); } while (0)
+#define VOW_CHECK(ok, ...)           \
+    do {                             \
+        if (VOW_UNLIKELY(!(ok)))     \
+            vow__panic(__VA_ARGS__); \
+    } while (0)
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)

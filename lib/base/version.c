@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vow/version.h"
 
-const char *vow_version(void)
-{
-    return VOW_VERSION;
-}
+const char *vow_version(void) { return VOW_VERSION; }
 
-unsigned vow_version_number(void)
-{
-    return VOW_VERSION_NUMBER;
-}
+unsigned vow_version_number(void) { return VOW_VERSION_NUMBER; }

@@ -19,10 +19,7 @@ static void array_unref(void *object)
         vow__array_destroy(a);
 }
 
-static size_t array_count(const void *object)
-{
-    return ((const vow__array *)object)->count;
-}
+static size_t array_count(const void *object) { return ((const vow__array *)object)->count; }
 
 const vow_type vow__array_type = {.size = sizeof(vow_type),
                                   .kind = VOW__COUNTED,
@@ -78,15 +75,9 @@ vow_value vow_array(size_t n, vow_value *items)
     return array.type != NULL ? array : vow__fail_ready(ENOMEM);
 }
 
-const vow_type *vow_array_type(void)
-{
-    return &vow__array_type;
-}
+const vow_type *vow_array_type(void) { return &vow__array_type; }
 
-size_t vow_count(vow_value v)
-{
-    return array_of("vow_count", v)->size;
-}
+size_t vow_count(vow_value v) { return array_of("vow_count", v)->size; }
 
 vow_value vow_at(vow_value v, size_t index)
 {

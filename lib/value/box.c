@@ -35,10 +35,7 @@ vow_value vow_box_of(const vow_type *type, void *object, vow_destroy_fn *destroy
     return (vow_value){.type = type, .as.p = box};
 }
 
-void *vow_box_object(void *box)
-{
-    return ((struct box *)box)->object;
-}
+void *vow_box_object(void *box) { return ((struct box *)box)->object; }
 
 void *vow_box_ref(void *box)
 {
@@ -60,20 +57,14 @@ void vow_box_unref(void *object)
         last.destroy(last.object);
 }
 
-size_t vow_box_count(const void *box)
-{
-    return ((const struct box *)box)->count;
-}
+size_t vow_box_count(const void *box) { return ((const struct box *)box)->count; }
 
 vow_value vow_box(void *object, vow_destroy_fn *destroy)
 {
     return vow_box_of(&box_type, object, destroy);
 }
 
-const vow_type *vow_box_type(void)
-{
-    return &box_type;
-}
+const vow_type *vow_box_type(void) { return &box_type; }
 
 void *vow_unbox(vow_value v)
 {

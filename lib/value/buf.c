@@ -23,20 +23,11 @@ struct vow_buf {
 enum { SLACK = alignof(max_align_t) >= ALIGNMENT ? 0 : ALIGNMENT - 1 };
 _Static_assert(SLACK > 0 || sizeof(vow_buf) % ALIGNMENT == 0, "the bytes must be aligned");
 
-static void *buf_ref(void *object)
-{
-    return vow_buf_ref(object);
-}
+static void *buf_ref(void *object) { return vow_buf_ref(object); }
 
-static void buf_unref(void *object)
-{
-    vow_buf_unref(object);
-}
+static void buf_unref(void *object) { vow_buf_unref(object); }
 
-static size_t buf_count(const void *object)
-{
-    return ((const vow_buf *)object)->count;
-}
+static size_t buf_count(const void *object) { return ((const vow_buf *)object)->count; }
 
 static const vow_type buf_type = {.size = sizeof(vow_type),
                                   .kind = VOW__COUNTED,
@@ -45,10 +36,7 @@ static const vow_type buf_type = {.size = sizeof(vow_type),
                                   .unref = buf_unref,
                                   .count = buf_count};
 
-static uint8_t *align_up(uint8_t *bytes)
-{
-    return bytes + (size_t)(-(uintptr_t)bytes % ALIGNMENT);
-}
+static uint8_t *align_up(uint8_t *bytes) { return bytes + (size_t)(-(uintptr_t)bytes % ALIGNMENT); }
 
 vow_buf *vow_buf_new(size_t size)
 {
@@ -82,7 +70,9 @@ vow_buf *vow_buf_slice(vow_buf *b, size_t from, size_t size)
         from = b->size;
     if (size > b->size - from)
         size = b->size - from;
-    *slice = (vow_buf){.count = 1, .size = size, .bytes = b->bytes + from,
+    *slice = (vow_buf){.count = 1,
+                       .size = size,
+                       .bytes = b->bytes + from,
                        .root = vow_buf_ref(b->root != NULL ? b->root : b)};
     return slice;
 }
@@ -111,15 +101,9 @@ vow_buf *vow_buf_unref(vow_buf *b)
     return NULL;
 }
 
-uint8_t *vow_buf_bytes(vow_buf *b)
-{
-    return b->bytes;
-}
+uint8_t *vow_buf_bytes(vow_buf *b) { return b->bytes; }
 
-size_t vow_buf_size(const vow_buf *b)
-{
-    return b->size;
-}
+size_t vow_buf_size(const vow_buf *b) { return b->size; }
 
 vow_value vow_buf_value(vow_buf *b)
 {
@@ -128,12 +112,6 @@ vow_value vow_buf_value(vow_buf *b)
     return (vow_value){.type = &buf_type, .as.p = b};
 }
 
-vow_buf *vow_buf_of(vow_value v)
-{
-    return vow_as(v, &buf_type);
-}
+vow_buf *vow_buf_of(vow_value v) { return vow_as(v, &buf_type); }
 
-const vow_type *vow_buf_type(void)
-{
-    return &buf_type;
-}
+const vow_type *vow_buf_type(void) { return &buf_type; }

@@ -19,10 +19,7 @@ static void put_bytes(struct sink *s, const char *bytes, size_t n)
             s->buf[s->length] = bytes[i];
 }
 
-static void put(struct sink *s, const char *text)
-{
-    put_bytes(s, text, strlen(text));
-}
+static void put(struct sink *s, const char *text) { put_bytes(s, text, strlen(text)); }
 
 /* Text of the program's: what would break the line becomes a space. */
 static void put_foreign(struct sink *s, const char *text)
@@ -71,10 +68,7 @@ static bool ends_with(const char *text, const char *tail)
     return before_tail(text, strlen(text), tail) != SIZE_MAX;
 }
 
-static const char *domain_text(const vow_error *e)
-{
-    return e->domain->text(e->code);
-}
+static const char *domain_text(const vow_error *e) { return e->domain->text(e->code); }
 
 /* Was the text made from e's message, or from its message and its domain's text? */
 static bool repeats(const char *text, const vow_error *e)
@@ -191,8 +185,8 @@ struct branch {
 
 static struct branch branch_at(const vow_error *link, unsigned causes_at, unsigned kids_at)
 {
-    return (struct branch){.link = link, .suppressed = link->suppressed,
-                           .causes_at = causes_at, .kids_at = kids_at};
+    return (struct branch){
+        .link = link, .suppressed = link->suppressed, .causes_at = causes_at, .kids_at = kids_at};
 }
 
 /* The next error that link carries or suppresses; NULL: no more. */

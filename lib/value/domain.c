@@ -34,19 +34,18 @@ static const char *errno_text(int code)
     return text != NULL ? text : unknown;
 }
 
-static const char *gai_text(int code)
-{
-    return gai_strerror(code); /* literals everywhere */
-}
+static const char *gai_text(int code) { return gai_strerror(code); /* literals everywhere */ }
 
 static const char *own_text(int code)
 {
     switch (code) {
 #define OWN_TEXT(name, number, text) \
-    case name: return text;
+    case name:                       \
+        return text;
         VOW_CODES(OWN_TEXT)
 #undef OWN_TEXT
-    default: return unknown;
+    default:
+        return unknown;
     }
 }
 
@@ -54,17 +53,8 @@ const vow_domain vow__errno_domain = {"errno", errno_text};
 const vow_domain vow__own_domain = {"vow", own_text};
 static const vow_domain gai_domain = {"getaddrinfo", gai_text};
 
-const vow_domain *vow_errno_domain(void)
-{
-    return &vow__errno_domain;
-}
+const vow_domain *vow_errno_domain(void) { return &vow__errno_domain; }
 
-const vow_domain *vow_gai_domain(void)
-{
-    return &gai_domain;
-}
+const vow_domain *vow_gai_domain(void) { return &gai_domain; }
 
-const vow_domain *vow_own_domain(void)
-{
-    return &vow__own_domain;
-}
+const vow_domain *vow_own_domain(void) { return &vow__own_domain; }

@@ -7,15 +7,9 @@
 #include "base/mem.h"
 #include "value/object.h"
 
-static void *error_ref(void *object)
-{
-    return vow_error_ref(object);
-}
+static void *error_ref(void *object) { return vow_error_ref(object); }
 
-static void error_unref(void *object)
-{
-    vow_error_unref(object);
-}
+static void error_unref(void *object) { vow_error_unref(object); }
 
 /* Immortal ones count as held by others too. */
 static size_t error_count(const void *object)
@@ -76,8 +70,8 @@ vow_error *vow__error_prepare(const char *where, const vow_domain *domain, int c
 }
 
 /* Never NULL: from the heap, or of the reserve, or the immortal one. */
-static vow_error *make(const char *where, const vow_domain *domain, int code,
-                       const char *format, va_list arguments)
+static vow_error *make(const char *where, const vow_domain *domain, int code, const char *format,
+                       va_list arguments)
 {
     vow_error *e = vow__error_prepare(where, domain, code, format, arguments);
 
@@ -103,8 +97,8 @@ vow_error *vow_error_new_at(const char *where, const vow_domain *domain, int cod
     return e;
 }
 
-vow_value vow_fail_at(const char *where, const vow_domain *domain, int code,
-                      const char *format, ...)
+vow_value vow_fail_at(const char *where, const vow_domain *domain, int code, const char *format,
+                      ...)
 {
     va_list arguments;
     vow_error *e;
@@ -165,15 +159,9 @@ static const vow_error *look_at(const vow_error *e)
     return e;
 }
 
-const vow_domain *vow_error_domain(const vow_error *e)
-{
-    return look_at(e)->domain;
-}
+const vow_domain *vow_error_domain(const vow_error *e) { return look_at(e)->domain; }
 
-int vow_error_code(const vow_error *e)
-{
-    return look_at(e)->code;
-}
+int vow_error_code(const vow_error *e) { return look_at(e)->code; }
 
 bool vow_error_is(const vow_error *e, const vow_domain *domain, int code)
 {
@@ -185,30 +173,15 @@ const char *vow_error_message(const vow_error *e)
     return look_at(e)->message != NULL ? e->message : e->domain->text(e->code);
 }
 
-const vow_error *vow_error_cause(const vow_error *e)
-{
-    return look_at(e)->cause;
-}
+const vow_error *vow_error_cause(const vow_error *e) { return look_at(e)->cause; }
 
-const char *vow_error_place(const vow_error *e)
-{
-    return look_at(e)->place;
-}
+const char *vow_error_place(const vow_error *e) { return look_at(e)->place; }
 
-vow_value vow_error_payload(const vow_error *e)
-{
-    return look_at(e)->payload;
-}
+vow_value vow_error_payload(const vow_error *e) { return look_at(e)->payload; }
 
-const vow_error *vow_error_suppressed(const vow_error *e)
-{
-    return look_at(e)->suppressed;
-}
+const vow_error *vow_error_suppressed(const vow_error *e) { return look_at(e)->suppressed; }
 
-const vow_error *vow_error_next(const vow_error *suppressed)
-{
-    return look_at(suppressed)->next;
-}
+const vow_error *vow_error_next(const vow_error *suppressed) { return look_at(suppressed)->next; }
 
 /* When e and all its causes are exclusive, nothing else can hold one of them, so that no
  * cause makes a circle. */

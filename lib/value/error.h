@@ -17,7 +17,10 @@
  * errno's domain and all VOW_E... in vow's. */
 vow_error *vow__error_ready(int code);
 
-static inline vow_value vow__fail_ready(int code) { return vow_error_value(vow__error_ready(code)); }
+static inline vow_value vow__fail_ready(int code)
+{
+    return vow_error_value(vow__error_ready(code));
+}
 
 /* As vow_error_new_at, with a va_list, and NULL when there is no memory: for errors that
  * must be complete later without allocating. */

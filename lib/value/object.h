@@ -20,14 +20,14 @@
 struct vow_error {
     size_t count;
     const vow_domain *domain;
-    const char *message;  /* within this block, or NULL: the domain's text for code */
-    const char *place;    /* static, or NULL: unknown                               */
-    vow_error *cause;     /* one reference, or NULL                                 */
+    const char *message; /* within this block, or NULL: the domain's text for code */
+    const char *place;   /* static, or NULL: unknown                               */
+    vow_error *cause;    /* one reference, or NULL                                 */
     vow_error *suppressed, *last_suppressed; /* both NULL when there are none       */
-    vow_error *next;      /* in a list of suppressed errors, or of dead ones        */
-    vow_value payload;    /* owned                                                  */
+    vow_error *next;   /* in a list of suppressed errors, or of dead ones        */
+    vow_value payload; /* owned                                                  */
     int code;
-    bool reserved;        /* belongs to the reserve (ready.c), not to the heap      */
+    bool reserved; /* belongs to the reserve (ready.c), not to the heap      */
 };
 
 /* The object of an array value. */

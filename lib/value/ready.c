@@ -9,16 +9,15 @@
 #include "value/error.h"
 #include "value/object.h"
 
-#define READY(d, c) {.count = 0, .domain = &(d), .code = (c)}
+#define READY(d, c)                             \
+    {                                           \
+        .count = 0, .domain = &(d), .code = (c) \
+    }
 #define READY_OWN(name, number, text) READY(vow__own_domain, name),
 
 static const struct vow_error ready[] = {
-    READY(vow__errno_domain, ENOMEM),
-    READY(vow__errno_domain, ECANCELED),
-    READY(vow__errno_domain, ETIMEDOUT),
-    READY(vow__errno_domain, EDEADLK),
-    VOW_CODES(READY_OWN)
-};
+    READY(vow__errno_domain, ENOMEM), READY(vow__errno_domain, ECANCELED),
+    READY(vow__errno_domain, ETIMEDOUT), READY(vow__errno_domain, EDEADLK), VOW_CODES(READY_OWN)};
 
 vow_error *vow__error_ready(int code)
 {
@@ -37,8 +36,8 @@ static atomic_bool taken[RESERVE];
 vow_error *vow__reserve_take(void)
 {
     for (size_t i = 0; i < RESERVE; i++) {
-        if (!atomic_load_explicit(&taken[i], memory_order_relaxed)
-            && !atomic_exchange_explicit(&taken[i], true, memory_order_acquire)) {
+        if (!atomic_load_explicit(&taken[i], memory_order_relaxed) &&
+            !atomic_exchange_explicit(&taken[i], true, memory_order_acquire)) {
             reserve[i] = (struct vow_error){.count = 1, .reserved = true};
             vow__count_block(+1);
             return &reserve[i];

@@ -32,10 +32,7 @@ static void text_unref(void *bytes)
         vow__free(text);
 }
 
-static size_t text_count(const void *bytes)
-{
-    return text_of(bytes)->count;
-}
+static size_t text_count(const void *bytes) { return text_of(bytes)->count; }
 
 const vow_type vow__text_type = {.size = sizeof(vow_type),
                                  .kind = VOW__COUNTED,
@@ -43,8 +40,7 @@ const vow_type vow__text_type = {.size = sizeof(vow_type),
                                  .ref = text_ref,
                                  .unref = text_unref,
                                  .count = text_count};
-const vow_type vow__literal_type = {
-    .size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "text"};
+const vow_type vow__literal_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "text"};
 
 static struct text *text_new(size_t size)
 {
@@ -81,10 +77,7 @@ static vow_value copy_text(const char *s, size_t size)
     return text_value(text);
 }
 
-vow_value vow_text(const char *s)
-{
-    return s != NULL ? copy_text(s, strlen(s)) : vow_none();
-}
+vow_value vow_text(const char *s) { return s != NULL ? copy_text(s, strlen(s)) : vow_none(); }
 
 vow_value vow_text_n(const char *s, size_t size)
 {
@@ -116,10 +109,7 @@ vow_value vow_textf(const char *format, ...)
     return text_value(text);
 }
 
-const vow_type *vow_text_type(void)
-{
-    return &vow__text_type;
-}
+const vow_type *vow_text_type(void) { return &vow__text_type; }
 
 const char *vow_as_text(vow_value v)
 {

@@ -11,8 +11,7 @@ static const vow_type int_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR,
 static const vow_type bool_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "bool"};
 static const vow_type double_type = {
     .size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "double"};
-static const vow_type same_type = {
-    .size = sizeof(vow_type), .kind = VOW__SAME, .name = "VOW_SAME"};
+static const vow_type same_type = {.size = sizeof(vow_type), .kind = VOW__SAME, .name = "VOW_SAME"};
 static const vow_type again_type = {
     .size = sizeof(vow_type), .kind = VOW__AGAIN, .name = "VOW_AGAIN"};
 
@@ -32,28 +31,21 @@ void vow__wrong_type(const char *getter, const char *wanted, vow_value got)
 void vow__check_type(const char *maker, const vow_type *type)
 {
     VOW_CHECK(type != NULL, "%s: no type", maker);
-    VOW_CHECK(type->size >= FIRST_TYPE_SIZE, "%s: a type's descriptor must start with its size: "
-              "make it with VOW_TYPE_DEFINE", maker);
+    VOW_CHECK(type->size >= FIRST_TYPE_SIZE,
+              "%s: a type's descriptor must start with its size: "
+              "make it with VOW_TYPE_DEFINE",
+              maker);
     VOW_CHECK(type->kind == VOW__COUNTED, "%s: type %s: kind must be 0", maker, type->name);
     VOW_CHECK(type->ref != NULL && type->unref != NULL,
               "%s: type %s needs both ref and unref: use a box for what cannot be shared", maker,
               type->name);
 }
 
-vow_value vow_none(void)
-{
-    return (vow_value){.type = NULL, .as.i = 0};
-}
+vow_value vow_none(void) { return (vow_value){.type = NULL, .as.i = 0}; }
 
-vow_value vow_bool(bool b)
-{
-    return (vow_value){.type = &bool_type, .as.i = b};
-}
+vow_value vow_bool(bool b) { return (vow_value){.type = &bool_type, .as.i = b}; }
 
-vow_value vow_int(int64_t i)
-{
-    return (vow_value){.type = &int_type, .as.i = i};
-}
+vow_value vow_int(int64_t i) { return (vow_value){.type = &int_type, .as.i = i}; }
 
 vow_value vow_uint(uint64_t u)
 {
@@ -62,10 +54,7 @@ vow_value vow_uint(uint64_t u)
     return vow_int((int64_t)u);
 }
 
-vow_value vow_double(double d)
-{
-    return (vow_value){.type = &double_type, .as.d = d};
-}
+vow_value vow_double(double d) { return (vow_value){.type = &double_type, .as.d = d}; }
 
 vow_value vow_of(const vow_type *type, void *object)
 {
@@ -85,15 +74,9 @@ vow_value vow_error_value(vow_error *e)
     return (vow_value){.type = &vow__error_type, .as.p = e};
 }
 
-vow_value vow_same(void)
-{
-    return (vow_value){.type = &same_type, .as.i = 0};
-}
+vow_value vow_same(void) { return (vow_value){.type = &same_type, .as.i = 0}; }
 
-vow_value vow_again(void)
-{
-    return (vow_value){.type = &again_type, .as.i = 0};
-}
+vow_value vow_again(void) { return (vow_value){.type = &again_type, .as.i = 0}; }
 
 vow_value vow_keep(vow_value v)
 {
@@ -108,15 +91,9 @@ void vow_release(vow_value v)
         v.type->unref(v.as.p);
 }
 
-bool vow_is_none(vow_value v)
-{
-    return v.type == NULL;
-}
+bool vow_is_none(vow_value v) { return v.type == NULL; }
 
-bool vow_is_error(vow_value v)
-{
-    return vow__has_kind(v, VOW__ERROR);
-}
+bool vow_is_error(vow_value v) { return vow__has_kind(v, VOW__ERROR); }
 
 /* Literal and counted text are one type to the program. */
 bool vow_is(vow_value v, const vow_type *type)
@@ -124,25 +101,13 @@ bool vow_is(vow_value v, const vow_type *type)
     return v.type == type || (v.type == &vow__literal_type && type == &vow__text_type);
 }
 
-const char *vow_type_name(vow_value v)
-{
-    return v.type != NULL ? v.type->name : "none";
-}
+const char *vow_type_name(vow_value v) { return v.type != NULL ? v.type->name : "none"; }
 
-const vow_type *vow_int_type(void)
-{
-    return &int_type;
-}
+const vow_type *vow_int_type(void) { return &int_type; }
 
-const vow_type *vow_bool_type(void)
-{
-    return &bool_type;
-}
+const vow_type *vow_bool_type(void) { return &bool_type; }
 
-const vow_type *vow_double_type(void)
-{
-    return &double_type;
-}
+const vow_type *vow_double_type(void) { return &double_type; }
 
 int64_t vow_as_int(vow_value v)
 {
@@ -177,7 +142,4 @@ void *vow_as(vow_value v, const vow_type *type)
     return v.as.p;
 }
 
-const vow_error *vow_as_error(vow_value v)
-{
-    return vow_is_error(v) ? v.as.p : NULL;
-}
+const vow_error *vow_as_error(vow_value v) { return vow_is_error(v) ? v.as.p : NULL; }

@@ -9,7 +9,14 @@
 #include "vow/value.h"
 
 /* vow_type.kind. 0 is what users' types have. */
-enum { VOW__COUNTED = 0, VOW__SCALAR = 1, VOW__ERROR = 2, VOW__PROMISE = 3, VOW__SAME = 4, VOW__AGAIN = 5 };
+enum {
+    VOW__COUNTED = 0,
+    VOW__SCALAR = 1,
+    VOW__ERROR = 2,
+    VOW__PROMISE = 3,
+    VOW__SAME = 4,
+    VOW__AGAIN = 5
+};
 
 /* none (type NULL) and scalars need no care. */
 static inline bool vow__is_plain(vow_value v)

@@ -88,10 +88,7 @@ static void make_array(void)
     EQ_INT(destroyed, 1);
 }
 
-TEST_PLAIN(an_array_without_memory_releases_its_elements)
-{
-    sweep_both(make_array, 3);
-}
+TEST_PLAIN(an_array_without_memory_releases_its_elements) { sweep_both(make_array, 3); }
 
 TEST_PANICS(an_index_out_of_range_panics, "vow_at: index 2 of an array of 2")
 {
@@ -108,7 +105,4 @@ TEST_PANICS(only_arrays_have_a_count, "vow_count: wanted array, got text")
     vow_count(VOW_LIT("abc"));
 }
 
-TEST_PANICS(only_arrays_have_elements, "vow_at: wanted array, got int")
-{
-    vow_at(vow_int(1), 0);
-}
+TEST_PANICS(only_arrays_have_elements, "vow_at: wanted array, got int") { vow_at(vow_int(1), 0); }

@@ -25,20 +25,14 @@ TEST_PLAIN(a_box_may_have_nothing_to_destroy)
     EQ_INT(object, 0);
 }
 
-TEST_PLAIN(no_object_makes_none)
-{
-    CHECK(vow_is_none(vow_box(NULL, count_destroy)));
-}
+TEST_PLAIN(no_object_makes_none) { CHECK(vow_is_none(vow_box(NULL, count_destroy))); }
 
 /* Objects of one's own in a box: counted by it. */
 struct job {
     int destroyed;
 };
 
-static void job_free(struct job *job)
-{
-    job->destroyed++;
-}
+static void job_free(struct job *job) { job->destroyed++; }
 
 VOW_TYPE_DECLARE(job, struct job)
 VOW_BOX_DEFINE(job, struct job, job_free)
@@ -63,8 +57,7 @@ static void make_boxes(void)
 {
     int destroyed = 0;
     struct job job = {0};
-    vow_value a = vow_box(&destroyed, count_destroy), b = job_value(&job),
-              c = vow_box(&job, NULL);
+    vow_value a = vow_box(&destroyed, count_destroy), b = job_value(&job), c = vow_box(&job, NULL);
 
     EQ_INT(destroyed, vow_is_error(a) ? 1 : 0);
     EQ_INT(job.destroyed, vow_is_error(b) ? 1 : 0);
@@ -77,10 +70,7 @@ static void make_boxes(void)
     EQ_INT(job.destroyed, 1);
 }
 
-TEST_PLAIN(a_box_without_memory_destroys_the_object_at_once)
-{
-    sweep_both(make_boxes, 3);
-}
+TEST_PLAIN(a_box_without_memory_destroys_the_object_at_once) { sweep_both(make_boxes, 3); }
 
 /* A destroy function that releases, and relies on it being done when that returns. */
 struct tree {
@@ -97,10 +87,7 @@ static void fell(void *data)
     --*tree->alive;
 }
 
-static void snap(void *alive)
-{
-    --*(int *)alive;
-}
+static void snap(void *alive) { --*(int *)alive; }
 
 TEST_PLAIN(what_a_destroy_function_releases_is_gone_when_the_release_returns)
 {

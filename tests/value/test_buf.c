@@ -118,12 +118,6 @@ static void make_buffers(void)
     vow_release(vow_buf_value(b));
 }
 
-TEST_PLAIN(a_buffer_without_memory_is_null)
-{
-    sweep_both(make_buffers, 2);
-}
+TEST_PLAIN(a_buffer_without_memory_is_null) { sweep_both(make_buffers, 2); }
 
-TEST_PANICS(what_is_no_buffer_is_not_seen_as_one, "wanted buf, got int")
-{
-    vow_buf_of(vow_int(1));
-}
+TEST_PANICS(what_is_no_buffer_is_not_seen_as_one, "wanted buf, got int") { vow_buf_of(vow_int(1)); }

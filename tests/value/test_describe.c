@@ -18,10 +18,7 @@ static const char *described(vow_error *e, vow_style style)
     return text;
 }
 
-static const char *in_a_line(vow_value v)
-{
-    return described(v.as.p, VOW_ONE_LINE);
-}
+static const char *in_a_line(vow_value v) { return described(v.as.p, VOW_ONE_LINE); }
 
 /* An error at a fixed place. Takes cause, which may be NULL. */
 static vow_error *at(const char *place, int code, const char *message, vow_error *cause)
@@ -61,8 +58,7 @@ TEST_PLAIN(nothing_is_said_twice)
 
 TEST_PLAIN(only_whole_words_count_as_said)
 {
-    EQ_TEXT(in_a_line(caused("reopen", ENOENT, "open")),
-            "reopen: open: No such file or directory");
+    EQ_TEXT(in_a_line(caused("reopen", ENOENT, "open")), "reopen: open: No such file or directory");
     EQ_TEXT(in_a_line(caused("x No such file or directory", ENOENT, "open")),
             "x No such file or directory: open: No such file or directory");
     EQ_TEXT(in_a_line(caused(": No such file or directory", ENOENT, "open")),

@@ -25,10 +25,7 @@ TEST_PLAIN(an_error_has_domain_code_message_and_place)
     vow_release(v);
 }
 
-static const char *weather(int code)
-{
-    return code == 1 ? "rain" : "sun";
-}
+static const char *weather(int code) { return code == 1 ? "rain" : "sun"; }
 
 static const vow_domain sky = {"sky", weather};
 
@@ -326,10 +323,7 @@ static void make_prepared(void)
     vow_error_unref(e);
 }
 
-TEST_PLAIN(an_error_to_be_prepared_says_when_there_is_no_memory)
-{
-    sweep_both(make_prepared, 1);
-}
+TEST_PLAIN(an_error_to_be_prepared_says_when_there_is_no_memory) { sweep_both(make_prepared, 1); }
 
 TEST_PANICS(there_is_no_ready_error_for_any_code, "no error is ready for code 77777")
 {
@@ -341,17 +335,8 @@ TEST_PANICS(an_error_needs_a_domain, "an error of code 5 has no domain")
     vow_error_new(NULL, 5, "x");
 }
 
-TEST_PANICS(nothing_cannot_be_rethrown, "vow_rethrow: no error")
-{
-    vow_rethrow(NULL);
-}
+TEST_PANICS(nothing_cannot_be_rethrown, "vow_rethrow: no error") { vow_rethrow(NULL); }
 
-TEST_PANICS(nothing_cannot_be_wrapped, "vow_wrap: no error")
-{
-    vow_wrap(NULL, EIO, "x");
-}
+TEST_PANICS(nothing_cannot_be_wrapped, "vow_wrap: no error") { vow_wrap(NULL, EIO, "x"); }
 
-TEST_PANICS(nothing_has_no_message, "no error to look at")
-{
-    vow_error_message(NULL);
-}
+TEST_PANICS(nothing_has_no_message, "no error to look at") { vow_error_message(NULL); }

@@ -7,10 +7,7 @@
 
 enum { RESERVE = 64, MANY = 100 };
 
-static vow_error *without_memory(int code)
-{
-    return vow_error_new(vow_own_domain(), code, "lost");
-}
+static vow_error *without_memory(int code) { return vow_error_new(vow_own_domain(), code, "lost"); }
 
 TEST_PLAIN(a_reserve_of_errors_stands_in_for_memory)
 {

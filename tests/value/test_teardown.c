@@ -26,10 +26,7 @@ static void release_on_a_small_stack(vow_value v)
     CHECK(pthread_attr_destroy(&attributes) == 0);
 }
 
-static vow_error *error_new(void)
-{
-    return vow_error_new(vow_errno_domain(), EIO, NULL);
-}
+static vow_error *error_new(void) { return vow_error_new(vow_errno_domain(), EIO, NULL); }
 
 TEST_PLAIN(a_million_causes)
 {

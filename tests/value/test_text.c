@@ -89,23 +89,14 @@ static void make_texts(void)
     vow_value all[] = {vow_text("abc"), vow_text_n("abc", 2), vow_textf("%d", 42)};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        CHECK(vow_is(all[i], vow_text_type())
-              || vow_error_is(vow_as_error(all[i]), vow_errno_domain(), ENOMEM));
+        CHECK(vow_is(all[i], vow_text_type()) ||
+              vow_error_is(vow_as_error(all[i]), vow_errno_domain(), ENOMEM));
         vow_release(all[i]);
     }
 }
 
-TEST_PLAIN(text_without_memory_is_an_error_value)
-{
-    sweep_both(make_texts, 3);
-}
+TEST_PLAIN(text_without_memory_is_an_error_value) { sweep_both(make_texts, 3); }
 
-TEST_PANICS(a_literal_must_be_there, "vow_literal: no text")
-{
-    vow_literal(NULL);
-}
+TEST_PANICS(a_literal_must_be_there, "vow_literal: no text") { vow_literal(NULL); }
 
-TEST_PANICS(a_number_is_no_text, "vow_as_text: wanted text, got int")
-{
-    vow_as_text(vow_int(1));
-}
+TEST_PANICS(a_number_is_no_text, "vow_as_text: wanted text, got int") { vow_as_text(vow_int(1)); }

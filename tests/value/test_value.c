@@ -6,10 +6,7 @@
 
 #include "harness.h"
 
-TEST_PLAIN(a_value_is_two_words)
-{
-    CHECK(sizeof(vow_value) <= 16);
-}
+TEST_PLAIN(a_value_is_two_words) { CHECK(sizeof(vow_value) <= 16); }
 
 TEST_PLAIN(the_zeroed_value_is_none)
 {
@@ -93,8 +90,8 @@ TEST_PLAIN(an_integer_above_the_range_is_an_error_value)
 
 TEST_PLAIN(scalars_need_no_care)
 {
-    vow_value all[] = {vow_none(), vow_int(1), vow_bool(1), vow_double(1), VOW_LIT("x"),
-                       VOW_SAME,   vow_again()};
+    vow_value all[] = {vow_none(),   vow_int(1), vow_bool(1), vow_double(1),
+                       VOW_LIT("x"), VOW_SAME,   vow_again()};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         vow_value kept = vow_keep(all[i]);
@@ -164,15 +161,9 @@ TEST_PLAIN(an_error_value_is_known_as_one)
 
 static int some_object;
 
-static void touch(void *unused)
-{
-    (void)unused;
-}
+static void touch(void *unused) { (void)unused; }
 
-static void *same_object(void *object)
-{
-    return object;
-}
+static void *same_object(void *object) { return object; }
 
 TEST_PANICS(a_wrong_getter_names_both_types, "vow_as_int: wanted int, got text")
 {
@@ -185,30 +176,18 @@ TEST_PANICS(a_getter_on_an_error_tells_the_error,
     vow_as_double(vow_fail(ENOENT, "open a.txt"));
 }
 
-TEST_PANICS(a_bool_is_no_int, "vow_as_int: wanted int, got bool")
-{
-    vow_as_int(vow_bool(true));
-}
+TEST_PANICS(a_bool_is_no_int, "vow_as_int: wanted int, got bool") { vow_as_int(vow_bool(true)); }
 
-TEST_PANICS(an_int_is_no_bool, "vow_as_bool: wanted bool, got int")
-{
-    vow_as_bool(vow_int(1));
-}
+TEST_PANICS(an_int_is_no_bool, "vow_as_bool: wanted bool, got int") { vow_as_bool(vow_int(1)); }
 
 TEST_PANICS(a_wrong_object_names_both_types, "vow_as: wanted door, got none")
 {
     door_of(vow_none());
 }
 
-TEST_PANICS(a_number_is_no_object, "int is a number")
-{
-    vow_as(vow_int(1), vow_int_type());
-}
+TEST_PANICS(a_number_is_no_object, "int is a number") { vow_as(vow_int(1), vow_int_type()); }
 
-TEST_PANICS(an_object_needs_a_type_to_be_seen_as, "vow_as: no type")
-{
-    vow_as(vow_int(1), NULL);
-}
+TEST_PANICS(an_object_needs_a_type_to_be_seen_as, "vow_as: no type") { vow_as(vow_int(1), NULL); }
 
 TEST_PANICS(a_type_needs_ref_and_unref, "type lonely needs both ref and unref")
 {
@@ -219,8 +198,7 @@ TEST_PANICS(a_type_needs_ref_and_unref, "type lonely needs both ref and unref")
 
 TEST_PANICS(a_type_needs_unref_too, "type lonely needs both ref and unref")
 {
-    static const vow_type lonely = {
-        .size = sizeof(vow_type), .name = "lonely", .ref = same_object};
+    static const vow_type lonely = {.size = sizeof(vow_type), .name = "lonely", .ref = same_object};
 
     vow_of(&lonely, &some_object);
 }
@@ -240,17 +218,8 @@ TEST_PANICS(a_type_cannot_claim_a_kind_of_vows, "type sly: kind must be 0")
     vow_of(&sly, &some_object);
 }
 
-TEST_PANICS(a_value_needs_a_type, "vow_of: no type")
-{
-    vow_of(NULL, &some_object);
-}
+TEST_PANICS(a_value_needs_a_type, "vow_of: no type") { vow_of(NULL, &some_object); }
 
-TEST_PANICS(no_promise_is_no_value, "vow_promise_value: no promise")
-{
-    vow_v((vow_promise *)NULL);
-}
+TEST_PANICS(no_promise_is_no_value, "vow_promise_value: no promise") { vow_v((vow_promise *)NULL); }
 
-TEST_PANICS(no_error_is_no_value, "vow_error_value: no error")
-{
-    vow_v((vow_error *)NULL);
-}
+TEST_PANICS(no_error_is_no_value, "vow_error_value: no error") { vow_v((vow_error *)NULL); }
