@@ -21,6 +21,16 @@ have() {
     esac
 }
 
+# quietly COMMAND... : what it prints is shown only if it fails
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    [ "$status" -eq 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
 missing_of() {
     local package
     for package; do
@@ -42,8 +52,8 @@ provide() {
         { [ "${#root[@]}" -eq 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; }; then
         say "installing ${missing[*]}"
         # debconf must not ask, wherever it is run from
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq &&
-            apt-get install -qq -y --no-install-recommends "$@"' sh "${missing[@]}" >&2 </dev/null
+        quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq &&
+            apt-get install -qq -y --no-install-recommends "$@"' sh "${missing[@]}"
         hash -r
         mapfile -t missing < <(missing_of "$@")
         [ "${#missing[@]}" -gt 0 ] || return 0
