@@ -44,7 +44,7 @@ VOW_API int vow_post_node(vow_remote *remote, vow_node *node);
  * reference); the first settling call wins, later ones release what they were given and
  * do nothing; losing the last reference unused rejects with VOW_EBROKEN. Settling
  * allocates nothing. On the loop's own thread it settles at once, else by a post.
- * Without memory the promise is rejected and *ret is NULL, which the functions accept. */
+ * Without memory the promise is rejected and *ret is inert, maybe NULL, which the functions accept. */
 typedef struct vow_remote_resolver vow_remote_resolver;
 #define vow_promise_new_remote(remote, ret) vow_promise_new_remote_at(remote, ret, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_promise_new_remote_at(vow_remote *remote,

@@ -49,10 +49,10 @@ VOW_API void vow_resolver_abandon(vow_resolver *r);
 VOW_API bool vow_is_wanted(const vow_resolver *r);
 
 /* Looks at r, takes op. stop(op) runs inside the vow_cancel or vow_unref that leaves
- * nobody wanting the promise; it may settle the promise through r (the cancel has
- * lost then). Unless it did, r stays valid and inert and must still be given back by
- * settling, dropping or abandoning it, from within `stop` or later. destroy(op) runs
- * exactly once, when r is given back. Either function may be NULL. */
+ * nobody wanting the promise. It may settle the promise through r (a cancel has lost then);
+ * unless it does, r is gone when it returns. destroy(op) runs exactly once: when the promise
+ * has settled or was stopped. Without a stop function r outlives the promise, inert, and
+ * must still be given back by settling, dropping or abandoning it. */
 VOW_API void vow_on_stop(vow_resolver *r, vow_destroy_fn *stop, void *op, vow_destroy_fn *destroy);
 
 /* Foreign thenables: when a promise is resolved with a value whose type has a `then`

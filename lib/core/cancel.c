@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/cancel.c - the polite way to end a promise: its source is stopped if only this
+ * chain wanted it, and the chain sees ECANCELED. No recursion: combinators met on the way
+ * go onto a list.
+ */
+#include "core/combine.h"
+#include "core/loop.h"
+
+void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
+{
+    vow_destroy_fn *stop = p->stop, *destroy = p->destroy;
+    void *op = p->data;
+    bool resolver_stays = p->kind == K_SOURCE && !stop;
+    if (stop) {
+        p->flags |= F_BUSY | F_CANCEL;
+        stop(op);
+        p->flags &= (uint8_t)~F_BUSY;
+        if (p->kind != K_SOURCE) { /* the hook settled it: the cancel has lost */
+            vow__drop_if_unwanted(loop, p);
+            return;
+        }
+    }
+    vow__reject(loop, p, vow_error_value(error));
+    if (resolver_stays)
+        p->flags |= F_KEPT; /* until it is used or dropped, to no effect */
+    if (destroy)
+        destroy(op);
+}
+
+/* Cuts the branch n off a source that others want too: it gets ECANCELED, from the queue. */
+static void cut(vow_loop *loop, vow_promise *n)
+{
+    vow_promise *unwanted = vow__leave_source(loop, n);
+    n->flags |= F_CANCEL;
+    vow__push(loop, n);
+    if (unwanted)
+        vow__drop(loop, unwanted);
+}
+
+static void cancel_thenable(vow_loop *loop, vow_promise *p)
+{
+    vow_value thenable = p->saved;
+    vow__unqueue(loop, p);
+    vow__reject(loop, p, vow__fail_ready(ECANCELED));
+    vow__release(thenable);
+}
+
+/* A clean-up goes on; what is delivered after it is the cancellation, unless the outcome
+ * is an error already. */
+vow_value vow__cancelled_outcome(vow_value outcome)
+{
+    if (vow__has_kind(outcome, VOW__ERROR))
+        return outcome;
+    vow__release(outcome);
+    return vow__fail_ready(ECANCELED);
+}
+
+/* An undecided combinator is decided: it was cancelled. True: its elements are to be. */
+static bool cancel_combinator(vow_promise *c)
+{
+    if (c->bits & COMBINE_DECIDED)
+        return false; /* only waits for its losers: the cancel has lost */
+    vow__combine_set_result(c, vow__fail_ready(ECANCELED));
+    return true;
+}
+
+/* Pins c and pushes it onto the list of combinators whose elements are to be cancelled. */
+static void add_combinator(vow_promise *c, vow_promise **combinators)
+{
+    c->flags |= F_BUSY;
+    c->next = *combinators;
+    *combinators = c;
+}
+
+/* What ends the climb at n by n's own kind. False: go on to n's source. */
+static bool cancel_here(vow_loop *loop, vow_promise *n, vow_promise **combinators)
+{
+    switch (n->kind) {
+    case K_SOURCE:
+    case K_ORPHAN:
+        if (!(n->flags & F_CANCEL))
+            vow__stop_source(loop, n, vow__error_ready(ECANCELED));
+        return true;
+    case K_THENABLE:
+        cancel_thenable(loop, n);
+        return true;
+    case K_FINWAIT:
+        n->saved = vow__cancelled_outcome(n->saved);
+        return true;
+    case K_COMBINE:
+        if (cancel_combinator(n))
+            add_combinator(n, combinators);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Climbs from p to what can be stopped. */
+static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
+{
+    for (vow_promise *n = p; !vow__settled(n); n = n->source) {
+        if (n == loop->running) {
+            n->flags |= F_CANCEL; /* applies to the promise it returns */
+            return;
+        }
+        if (cancel_here(loop, n, combinators))
+            return;
+        if ((n->flags & (F_QUEUED | F_CANCEL)) || vow__settled(n->source)) {
+            n->flags |= F_CANCEL; /* keeps its place in the queue, as a rejection */
+            return;
+        }
+        if (n->kind == K_SHIELD || !vow__only_wanter(n->source, n)) {
+            cut(loop, n);
+            return;
+        }
+    }
+}
+
+/* A bare source has no handlers to wait for: letting it go stops it. */
+static bool worth_waiting_for(const vow_promise *input, const vow_promise *e)
+{
+    return !vow__settled(input) && input->kind != K_SOURCE && vow__only_wanter(input, e);
+}
+
+static void cancel_elements(vow_loop *loop, vow_promise *c, vow_promise **combinators)
+{
+    for (vow_promise *e = c->first, *next; e; e = next) {
+        next = e->next_element;
+        if (worth_waiting_for(e->source, e))
+            climb(loop, e->source, combinators);
+        else
+            vow__combine_let_go(loop, c, e);
+    }
+    c->flags &= (uint8_t)~F_BUSY;
+    if (c == loop->running)
+        return; /* its caller delivers */
+    if (vow__wanted(c))
+        vow__combine_deliver(loop, c);
+    else
+        vow__drop(loop, c);
+}
+
+static void work_off(vow_loop *loop, vow_promise *combinators)
+{
+    while (combinators) {
+        vow_promise *c = combinators;
+        combinators = c->next;
+        cancel_elements(loop, c, &combinators);
+    }
+}
+
+void vow__cancel_losers(vow_loop *loop, vow_promise *combine)
+{
+    vow_promise *combinators = NULL;
+    add_combinator(combine, &combinators);
+    work_off(loop, combinators);
+}
+
+void vow__cancel(vow_loop *loop, vow_promise *p)
+{
+    vow_promise *combinators = NULL;
+    climb(loop, p, &combinators);
+    work_off(loop, combinators);
+}
+
+void vow_cancel(vow_promise *p)
+{
+    vow_loop *loop = vow__check(p, "vow_cancel");
+    vow__cancel(loop, p);
+}

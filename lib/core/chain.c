@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/chain.c - the builders: each takes a promise and gives its successor.
+ */
+#include <stdarg.h>
+
+#include "core/loop.h"
+
+vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
+{
+    vow_promise *line = vow__take(loop);
+    if (VOW_UNLIKELY(!line))
+        return NULL;
+    line->outside = 1;
+    line->site = vow__site(loop, where);
+    line->kind = (uint8_t)kind;
+    line->flags = 0;
+    line->consumers = NULL;
+    loop->made++;
+    return line;
+}
+
+static void wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    if (s->flags & F_UNSEEN)
+        vow__unseen_remove(loop, s);
+    if (s->kind == K_REJECTED)
+        vow__handled_late(loop, s);
+    s->late = s->flags & F_LATE ? s->late + 1 : 1;
+    s->flags |= F_LATE;
+    vow__push(loop, c);
+}
+
+void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    c->source = s;
+    if (VOW_LIKELY(!vow__settled(s)))
+        vow__add_consumer(s, c);
+    else
+        wait_for_settled(loop, c, s);
+}
+
+vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call)
+{
+    vow_loop *loop = vow__check(p, call);
+    vow_promise *c = vow__new_line(loop, kind, where);
+    if (VOW_UNLIKELY(!c))
+        return NULL;
+    vow__wait_for(loop, c, p);
+    p->outside--;
+    return c;
+}
+
+vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
+{
+    if (p && p == loop->no_memory && loop->refusals)
+        loop->refusals--; /* the one below stands for it */
+    if (p)
+        vow_unref(p);
+    if (destroy)
+        destroy(data);
+    vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
+    refused->outside++;
+    if (refused == loop->no_memory)
+        loop->refusals++;
+    return refused;
+}
+
+/* Appends the destroy of a _with form to the finished step. */
+static vow_promise *with_destroy(vow_promise *c, void *data, vow_destroy_fn *destroy,
+                                 const char *where)
+{
+    return VOW_LIKELY(!destroy) ? c : vow_attach_at(c, data, destroy, where);
+}
+
+vow_promise *vow_handle_at(vow_promise *p, vow_handle_fn *fn, void *data, vow_destroy_fn *destroy,
+                           const char *where)
+{
+    vow_promise *c = vow__derive(p, K_HANDLE, where, "vow_handle");
+    if (VOW_UNLIKELY(!c))
+        return vow__refuse(vow__loop_of(p), p, data, destroy);
+    c->data = data;
+    c->handle = fn;
+    return with_destroy(c, data, destroy, where);
+}
+
+vow_promise *vow_then_catch_at(vow_promise *p, vow_then_fn *ok, vow_catch_fn *err, void *data,
+                               vow_destroy_fn *destroy, const char *where)
+{
+    vow_promise *c = vow__derive(p, K_THEN, where, "vow_then or vow_catch");
+    if (VOW_UNLIKELY(!c))
+        return vow__refuse(vow__loop_of(p), p, data, destroy);
+    c->data = data;
+    c->ok = ok;
+    c->err = err;
+    return with_destroy(c, data, destroy, where);
+}
+
+vow_promise *vow_then_at(vow_promise *p, vow_then_fn *fn, void *data, vow_destroy_fn *destroy,
+                         const char *where)
+{
+    return vow_then_catch_at(p, fn, NULL, data, destroy, where);
+}
+
+vow_promise *vow_catch_at(vow_promise *p, vow_catch_fn *fn, void *data, vow_destroy_fn *destroy,
+                          const char *where)
+{
+    return vow_then_catch_at(p, NULL, fn, data, destroy, where);
+}
+
+vow_promise *vow_finally_at(vow_promise *p, vow_finally_fn *fn, void *data,
+                            vow_destroy_fn *destroy, const char *where)
+{
+    VOW_CHECK(fn, "vow_finally at %s: the function is NULL", where);
+    vow_promise *c = vow__derive(p, K_FINALLY, where, "vow_finally");
+    if (VOW_UNLIKELY(!c))
+        return vow__refuse(vow__loop_of(p), p, data, destroy);
+    c->data = data;
+    c->fin = fn;
+    return with_destroy(c, data, destroy, where);
+}
+
+vow_promise *vow_attach_at(vow_promise *p, void *data, vow_destroy_fn *destroy, const char *where)
+{
+    VOW_CHECK(destroy, "vow_attach at %s: destroy is NULL", where);
+    vow_loop *loop = vow__check(p, "vow_attach");
+    bool refused = p == loop->no_memory || p == loop->no_loop;
+    VOW_CHECK(refused || (p->outside == 1 && !p->consumers && !(p->flags & F_LATE)),
+              "vow_attach at %s: the promise has other holders, which could still need the data",
+              where);
+    vow_promise *c = refused ? NULL : vow__derive(p, K_ATTACH, where, "vow_attach");
+    if (VOW_UNLIKELY(!c))
+        return vow__refuse(loop, p, data, destroy);
+    c->data = data;
+    c->destroy = destroy;
+    return c;
+}
+
+vow_promise *vow_context_at(vow_promise *p, const char *where, const char *format, ...)
+{
+    vow_loop *loop = vow__check(p, "vow_context");
+    va_list arguments;
+    va_start(arguments, format);
+    vow_error *wrapper = vow__error_prepare(where, vow_errno_domain(), ENOMEM, format, arguments);
+    va_end(arguments);
+    if (!wrapper)
+        return vow__refuse(loop, p, NULL, NULL);
+    vow_promise *c = vow__derive(p, K_CONTEXT, where, "vow_context");
+    if (VOW_UNLIKELY(!c)) {
+        vow_error_unref(wrapper);
+        return vow__refuse(loop, p, NULL, NULL);
+    }
+    c->data = wrapper;
+    return c;
+}
+
+void vow_detach_at(vow_promise *p, vow_error_fn *on_error, void *data, vow_destroy_fn *destroy,
+                   const char *where)
+{
+    vow_promise *c = vow__derive(p, K_DETACH, where, "vow_detach");
+    if (VOW_LIKELY(c != NULL)) {
+        c->outside = 0;
+        c->flags |= F_KEPT;
+        c->data = data;
+        c->on_error = on_error;
+        c->destroy = destroy;
+        return;
+    }
+    /* No memory for on_error: the promise runs on all the same, its error is reported. */
+    if (!vow__settled(p))
+        p->flags |= F_KEPT;
+    vow_unref(p);
+    if (destroy)
+        destroy(data);
+}
+
+/* S takes p's outcome; behind it K keeps p running should S be cancelled or dropped. */
+vow_promise *vow_shield_at(vow_promise *p, const char *where)
+{
+    vow_loop *loop = vow__check(p, "vow_shield");
+    if (vow__settled(p))
+        return p;
+    vow_promise *keep = vow__new_line(loop, K_KEEP, where);
+    vow_promise *shield = keep ? vow__new_line(loop, K_SHIELD, where) : NULL;
+    if (!shield) {
+        if (keep)
+            vow__give(loop, keep);
+        return vow__refuse(loop, p, NULL, NULL);
+    }
+    keep->outside = 0;
+    keep->flags |= F_KEPT;
+    keep->data = shield;
+    shield->data = keep;
+    vow__wait_for(loop, keep, p);
+    vow__wait_for(loop, shield, p);
+    p->outside--;
+    return shield;
+}
+
+vow_promise *vow_ref(vow_promise *p)
+{
+    if (p) {
+        vow__check(p, "vow_ref");
+        p->outside++;
+    }
+    return p;
+}
+
+vow_promise *vow_unref(vow_promise *p)
+{
+    if (!p)
+        return NULL;
+    vow_loop *loop = vow__check(p, "vow_unref");
+    if (--p->outside == 0) {
+        if (!vow__wanted(p))
+            vow__drop(loop, p);
+        else if (p->kind == K_FOLLOW)
+            vow__splice_follower(loop, p);
+    }
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/combine.h - the mechanism under all, race, map, timeout ...: a promise that waits
+ * for elements, one line per input, and a policy that says when it is decided. Deciding
+ * cancels or lets go what is left; the result is delivered when no element is.
+ */
+#ifndef VOW_CORE_COMBINE_H
+#define VOW_CORE_COMBINE_H
+
+#include "core/loop.h"
+
+/* The policy. Both run on the loop's thread, from the queue, one input at a time, as
+ * inputs settle; they may call functions of the user's. `combine->state` is theirs. */
+struct vow__combine_ops {
+    const char *name; /* for dumps */
+    /* One input has settled. Takes outcome (value or error value). May decide, may add. */
+    void (*input)(vow_promise *combine, uint64_t index, vow_value outcome);
+    /* No element is left and nothing is decided: must decide. */
+    void (*last)(vow_promise *combine);
+    /* Gives the state back: on deciding and on drop, when state is not NULL. */
+    void (*done)(void *state);
+};
+
+enum {
+    COMBINE_DECIDED = 1, /* `saved` holds the result; ops and state are gone             */
+    COMBINE_CAUSE = 2    /* losers' errors become the result's cause, not suppressed ones */
+};
+
+/* A pending combinator without elements; NULL when refused (state is then still the caller's). */
+vow_promise *vow__combine_new(vow_loop *loop, const struct vow__combine_ops *ops, void *state,
+                              const char *where);
+/* Waits for one more input, whose handle it takes. False when refused: input is dropped. */
+bool vow__combine_add(vow_promise *combine, vow_promise *input, uint64_t index, const char *where);
+/* To be called once after building: decides when there is no element. */
+void vow__combine_ready(vow_promise *combine);
+/* Settles the matter with `result` (taken; a value or an error value); later calls release
+ * what they are given. Stop hooks may run. */
+void vow__combine_decide(vow_promise *combine, vow_value result);
+
+/* for serve.c and cancel.c */
+void vow__combine_input_settled(vow_loop *loop, vow_promise *element, vow_promise *input);
+/* Marks as decided without touching the elements. Takes result. */
+void vow__combine_set_result(vow_promise *combine, vow_value result);
+/* Takes the element off without cancelling its input. */
+void vow__combine_let_go(vow_loop *loop, vow_promise *combine, vow_promise *element);
+/* Delivers the result when it is decided and no element is left. */
+void vow__combine_deliver(vow_loop *loop, vow_promise *combine);
+
+/* cancel.c: cancels or lets go all elements of a decided combinator, then delivers. */
+void vow__cancel_losers(vow_loop *loop, vow_promise *combine);
+
+/* serve.c: user code runs on behalf of `node` in between: whatever it drops or cancels,
+ * the node stays. vow__user_end gives false when nobody wants it any more: it is gone. */
+void vow__user_begin(vow_loop *loop, vow_promise *node);
+bool vow__user_end(vow_loop *loop, vow_promise *node);
+
+#endif

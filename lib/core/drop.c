@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/drop.c - what happens when nobody wants a promise any more. A machine with two
+ * work lists and no recursion:
+ *   dead    tails of chains, still linked below their sources
+ *   down    tops of chains whose way back to the tail is in `consumers`
+ * A dead tail is climbed: each source that only it wanted becomes part of the chain. From
+ * the top the chain is then torn down, source first. A combinator on top makes its inputs
+ * dead and waits for them on `down`. What user code drops meanwhile goes onto `dead`; the
+ * outermost call works everything off.
+ * A chain whose source is just running its handler is parked until that returns, with all
+ * that waits on `down`: its data is still in use.
+ */
+#include "core/combine.h"
+#include "core/loop.h"
+
+static void add_dead(vow_loop *loop, vow_promise *p)
+{
+    p->flags |= F_DEAD;
+    p->consumers = loop->dead;
+    loop->dead = p;
+}
+
+vow_promise *vow__leave_source(vow_loop *loop, vow_promise *c)
+{
+    vow_promise *s = c->source;
+    c->source = NULL;
+    if (c->flags & F_QUEUED) {
+        vow__unqueue(loop, c);
+        if (s && --s->late == 0)
+            s->flags &= (uint8_t)~F_LATE;
+    } else if (s) {
+        vow__remove_consumer(s, c);
+        if (vow__settled(s) && !s->consumers && (s->flags & F_QUEUED)) {
+            vow__unqueue(loop, s);
+            if (s->kind == K_REJECTED && !(s->flags & F_BUSY))
+                vow__unseen_add(loop, s);
+        }
+    }
+    return s && !vow__wanted(s) ? s : NULL;
+}
+
+/* The chain, and all that waits on `down` below it, until the running handler returns. */
+static void park(vow_loop *loop, vow_promise *chain)
+{
+    vow_promise *last = chain;
+    last->next = loop->down;
+    loop->down = NULL;
+    while (last->next)
+        last = last->next;
+    last->next = loop->parked;
+    loop->parked = chain;
+}
+
+/* Goes up from the dead tail to the first source that somebody else wants, linking the
+ * way back; puts the top onto `down`. */
+static void climb(vow_loop *loop, vow_promise *tail)
+{
+    vow_promise *n = tail;
+    n->consumers = NULL;
+    while (vow__derived(n) && (n->source || (n->flags & F_QUEUED))) {
+        vow_promise *s = vow__leave_source(loop, n);
+        if (!s)
+            break;
+        if (s == loop->running) {
+            park(loop, n);
+            return;
+        }
+        s->flags |= F_DEAD;
+        s->consumers = n;
+        n = s;
+    }
+    n->next = loop->down;
+    loop->down = n;
+}
+
+/* Nobody wants the pending source. Without a stop hook its resolver stays, inert. */
+static void stop_dropped(vow_loop *loop, vow_promise *p)
+{
+    vow_destroy_fn *stop = p->stop, *destroy = p->destroy;
+    void *op = p->data;
+    if (!stop) {
+        p->kind = p->kind == K_SOURCE ? K_ZOMBIE : K_FREE;
+        if (destroy)
+            destroy(op);
+        if (p->kind == K_FREE)
+            vow__give(loop, p);
+        return;
+    }
+    p->flags |= F_CANCEL;
+    stop(op);
+    if (p->kind == K_SOURCE && destroy) /* else the hook resolved it, to no effect */
+        destroy(op);
+    vow__give(loop, p);
+}
+
+/* Gives back what the line itself owns, and the line. */
+static void free_line(vow_loop *loop, vow_promise *p)
+{
+    switch (p->kind) {
+    case K_SOURCE:
+    case K_ORPHAN:
+        stop_dropped(loop, p);
+        return;
+    case K_THENABLE:
+        vow__unqueue(loop, p);
+        /* fall through */
+    case K_FINWAIT:
+        vow__release(p->saved);
+        break;
+    case K_ATTACH:
+        p->destroy(p->data);
+        break;
+    case K_CONTEXT:
+        vow_error_unref(p->data);
+        break;
+    case K_SHIELD:
+        if (p->data)
+            ((vow_promise *)p->data)->data = NULL;
+        break;
+    case K_COMBINE:
+        if (p->bits & COMBINE_DECIDED)
+            vow__release(p->saved);
+        else if (p->ops->done)
+            p->ops->done(p->state);
+        break;
+    case K_FULFILLED:
+    case K_REJECTED:
+        vow__release(p->value);
+        break;
+    default:
+        break;
+    }
+    vow__give(loop, p);
+}
+
+/* Takes all elements off the combinator; inputs nobody else wants are dead, in input
+ * order. True: the running handler's promise is one of them. */
+static bool let_inputs_go(vow_loop *loop, vow_promise *combine)
+{
+    vow_promise *first = NULL, **end = &first;
+    bool running = false;
+    while (combine->first) {
+        vow_promise *e = combine->first;
+        combine->first = e->next_element;
+        vow_promise *input = vow__leave_source(loop, e);
+        vow__give(loop, e);
+        if (input && input == loop->running) {
+            running = true;
+        } else if (input) {
+            input->flags |= F_DEAD;
+            input->consumers = NULL;
+            *end = input;
+            end = &input->consumers;
+        }
+    }
+    combine->left = 0;
+    *end = loop->dead;
+    loop->dead = first;
+    return running;
+}
+
+static void tear_down(vow_loop *loop, vow_promise *n)
+{
+    while (n) {
+        vow_promise *below = n->consumers;
+        if (n->kind == K_COMBINE && n->first) {
+            if (let_inputs_go(loop, n)) {
+                park(loop, n);
+            } else {
+                n->next = loop->down;
+                loop->down = n;
+            }
+            return;
+        }
+        n->consumers = NULL;
+        free_line(loop, n);
+        n = below;
+    }
+}
+
+static void work_off(vow_loop *loop)
+{
+    if (loop->dropping)
+        return;
+    loop->dropping = true;
+    while (loop->dead || loop->down) {
+        if (loop->dead) {
+            vow_promise *tail = loop->dead;
+            loop->dead = tail->consumers;
+            climb(loop, tail);
+        } else {
+            vow_promise *top = loop->down;
+            loop->down = top->next;
+            tear_down(loop, top);
+        }
+    }
+    loop->dropping = false;
+}
+
+void vow__drop(vow_loop *loop, vow_promise *p)
+{
+    if (p == loop->running || (p->flags & F_DEAD))
+        return; /* its caller looks when the handler has returned; or already on its way */
+    if (vow__settled(p) && vow__is_plain(p->value)) {
+        vow__give(loop, p);
+        return;
+    }
+    add_dead(loop, p);
+    work_off(loop);
+}
+
+void vow__drop_parked(vow_loop *loop)
+{
+    loop->down = loop->parked; /* empty: no handler runs inside the machine */
+    loop->parked = NULL;
+    work_off(loop);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/loop.h - the part of a loop that promises need: the queue, the pool of lines,
+ * the lists of the drop machine and of unseen rejections. It knows no libevent; the
+ * loop layer embeds it and sets `wake`.
+ */
+#ifndef VOW_CORE_LOOP_H
+#define VOW_CORE_LOOP_H
+
+#include "core/promise.h"
+#include "vow/loop.h"
+
+/* Lines live in 1 MiB slabs aligned to their size; the first line is this head. */
+#define VOW_SLAB_BYTES ((size_t)1 << 20)
+struct vow__slab {
+    vow_loop *loop;
+    struct vow__slab *next; /* older one */
+    void *block;            /* what vow__alloc gave */
+    vow_promise *end;       /* lines from here on were never used (the newest slab: loop->fresh) */
+};
+
+struct vow_loop {
+    /* the queue: settled promises with consumers, late and cut consumers, thenables */
+    vow_promise *head, *tail;
+    vow_promise *free_lines;
+    vow_promise *fresh, *fresh_end; /* never used lines of the newest slab */
+    const void *thread;             /* vow__thread() of the owner */
+    vow_promise *running;           /* on whose behalf user code runs; NULL: none */
+    uint64_t made, handlers;
+    bool awake;     /* a drain is running or has been asked for: no wake needed */
+    bool places;    /* record where promises are made */
+    bool slow_free; /* quarantine or closed: freeing a line is more than a push */
+    bool dropping, closing, closed, draining;
+
+    void (*wake)(vow_loop *loop);   /* the queue has become non-empty outside a drain */
+    void (*gone)(vow_loop *loop);   /* closed, released, and the last line is free */
+
+    /* drop machine: dead tails (linked by consumers), chains half torn down, and chains
+     * that wait until the running handler returns (both linked by next) */
+    vow_promise *dead, *down, *parked;
+
+    vow_promise *unseen;            /* rejections nobody has seen, newest first */
+    vow_promise *unseen_last;
+    vow_unhandled_fn *on_unhandled;
+    void *unhandled_data;
+    uint64_t unhandled;             /* reported so far */
+    uint32_t drains_unreported;     /* budgets used up since the last report */
+    uint32_t refusals;              /* handles on `refused` nobody has looked at */
+    bool unhandled_abort;
+
+    size_t budget;
+    vow_promise *no_memory, *no_loop; /* immortal, rejected: what builders return when refused */
+    struct vow__slab *slabs;
+    size_t slab_count;
+    vow_promise *quarantine_first, *quarantine_last;
+    size_t quarantine, quarantined;
+    size_t left_open;               /* closed: lines not yet free */
+    bool released;                  /* the program has called vow_loop_free */
+};
+
+/* The running loop of this thread; its address identifies the thread. */
+extern _Thread_local vow_loop *vow__running_loop
+#if defined(__GNUC__)
+    __attribute__((tls_model("initial-exec")))
+#endif
+    ;
+static inline const void *vow__thread(void) { return &vow__running_loop; }
+
+/* core part of making and ending a loop */
+int vow__core_init(vow_loop *loop);   /* 0 or ENOMEM; wake and gone are set by the caller after */
+void vow__core_close(vow_loop *loop); /* rejects everything pending, drains; afterwards closed  */
+size_t vow__core_handles(const vow_loop *loop);
+void vow__core_release(vow_loop *loop); /* calls gone() now or when the last line goes */
+void vow__core_done(vow_loop *loop);    /* frees the slabs */
+
+static inline vow_loop *vow__loop_of(const vow_promise *p)
+{
+    return ((struct vow__slab *)((uintptr_t)p & ~(uintptr_t)(VOW_SLAB_BYTES - 1)))->loop;
+}
+
+/* What every public call on a promise checks: a live handle, on the owner's thread. */
+VOW_NORETURN void vow__bad_handle(const vow_promise *p, const char *call);
+VOW_NORETURN void vow__bad_thread(const vow_loop *loop, const char *call);
+static inline void vow__check_loop(const vow_loop *loop, const char *call)
+{
+#ifndef VOW_NO_CHECKS
+    if (VOW_UNLIKELY(loop->thread != vow__thread()))
+        vow__bad_thread(loop, call);
+#else
+    (void)loop, (void)call;
+#endif
+}
+static inline vow_loop *vow__check(const vow_promise *p, const char *call)
+{
+#ifndef VOW_NO_CHECKS
+    if (VOW_UNLIKELY(!p || !p->outside))
+        vow__bad_handle(p, call);
+#endif
+    vow_loop *loop = vow__loop_of(p);
+    vow__check_loop(loop, call);
+    return loop;
+}
+
+/* slab.c: lines. vow__take gives NULL without memory and when the loop is closing. */
+vow_promise *vow__take_slow(vow_loop *loop);
+void vow__give_slow(vow_loop *loop, vow_promise *line);
+void vow__poison(vow_promise *line);
+void vow__unpoison(vow_promise *line);
+size_t vow__each_line(const vow_loop *loop, void (*visit)(vow_promise *line, void *data), void *data);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(VOW_VALGRIND)
+#define VOW_POISONING 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VOW_POISONING 1
+#endif
+#endif
+
+static inline vow_promise *vow__take(vow_loop *loop)
+{
+    vow_promise *line = loop->free_lines;
+    if (VOW_UNLIKELY(!line))
+        return vow__take_slow(loop);
+#ifdef VOW_POISONING
+    vow__unpoison(line);
+#endif
+    loop->free_lines = line->next;
+    return line;
+}
+static inline void vow__give(vow_loop *loop, vow_promise *line)
+{
+    line->outside = 0;
+    line->kind = K_FREE;
+    if (VOW_UNLIKELY(loop->slow_free)) {
+        vow__give_slow(loop, line);
+        return;
+    }
+    line->next = loop->free_lines;
+    loop->free_lines = line;
+#ifdef VOW_POISONING
+    vow__poison(line);
+#endif
+}
+
+/* site.c: the 16-bit number of a place, 0 when unknown or not recorded. */
+uint16_t vow__site_number(const char *where);
+const char *vow__site_text(uint16_t site); /* NULL for 0 */
+bool vow__places_wanted(void);
+static inline uint16_t vow__site(const vow_loop *loop, const char *where)
+{
+    return VOW_UNLIKELY(loop->places) ? vow__site_number(where) : 0;
+}
+
+/* the queue */
+static inline void vow__push(vow_loop *loop, vow_promise *p)
+{
+    p->flags |= F_QUEUED;
+    p->next = NULL;
+    p->prev = loop->tail;
+    if (loop->tail) {
+        loop->tail->next = p;
+    } else {
+        loop->head = p;
+        if (VOW_UNLIKELY(!loop->awake)) {
+            loop->awake = true;
+            loop->wake(loop);
+        }
+    }
+    loop->tail = p;
+}
+static inline void vow__unqueue(vow_loop *loop, vow_promise *p)
+{
+    p->flags &= (uint8_t)~F_QUEUED;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        loop->head = p->next;
+    if (p->next)
+        p->next->prev = p->prev;
+    else
+        loop->tail = p->prev;
+}
+
+/* serve.c: runs queued handlers; returns how many. 0 while one is running. */
+size_t vow__drain(vow_loop *loop, size_t most);
+
+/* settle.c */
+void vow__fulfil(vow_loop *loop, vow_promise *p, vow_value v);          /* takes plain or counted v */
+void vow__reject(vow_loop *loop, vow_promise *p, vow_value error);      /* takes */
+void vow__resolve_with(vow_loop *loop, vow_promise *p, vow_value v);    /* takes anything */
+void vow__settle_as(vow_loop *loop, vow_promise *p, vow_value outcome); /* value or error value */
+/* The outcome of the settled s for a consumer that passes it on: moved when nobody else
+ * will ask for it. */
+vow_value vow__take_outcome(vow_promise *s);
+
+/* follow.c: p (pending, not linked to anything above it) takes over q's outcome. Takes q. */
+void vow__follow(vow_loop *loop, vow_promise *p, vow_promise *q);
+void vow__splice_follower(vow_loop *loop, vow_promise *p);
+/* 0, or why c must not wait for q: VOW_ELOOP, VOW_ECYCLE. */
+int vow__cannot_wait(vow_loop *loop, vow_promise *c, vow_promise *q);
+
+/* drop.c */
+void vow__drop(vow_loop *loop, vow_promise *p);         /* p is unwanted: frees it and what only it wanted */
+void vow__drop_parked(vow_loop *loop);                  /* the running handler has returned */
+static inline void vow__drop_if_unwanted(vow_loop *loop, vow_promise *p)
+{
+    if (!vow__wanted(p))
+        vow__drop(loop, p);
+}
+/* Takes c from its source, its queue place or both. Gives the source when nobody wants
+ * it any more (to be dropped), else NULL. */
+vow_promise *vow__leave_source(vow_loop *loop, vow_promise *c);
+
+/* cancel.c */
+void vow__cancel(vow_loop *loop, vow_promise *p);
+/* Stops a pending K_SOURCE or K_ORPHAN and rejects it with `error` (taken), unless the
+ * stop hook settled it. */
+void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error);
+
+/* What a cancelled finally delivers once its clean-up is done. Takes and gives. */
+vow_value vow__cancelled_outcome(vow_value outcome);
+
+/* unhandled.c */
+void vow__unseen_add(vow_loop *loop, vow_promise *p);
+void vow__unseen_remove(vow_loop *loop, vow_promise *p);
+void vow__report_unseen(vow_loop *loop);
+void vow__handled_late(vow_loop *loop, vow_promise *p);
+void vow__report(vow_loop *loop, const vow_error *e, uint16_t site, bool late);
+/* An error that no promise carries (a detached chain's, a clean-up's): reports and takes. */
+void vow__report_error(vow_loop *loop, vow_error *e, uint16_t site);
+
+/* chain.c: what builders are made of. A new line that waits for p, whose handle it takes;
+ * NULL when refused (p is then still the caller's). */
+vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call);
+/* The refused promise, after `p` (may be NULL) was dropped and data destroyed. */
+vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy);
+vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where);
+/* c begins to wait for s: in its consumers, or as a late one. */
+void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core/serve.c - the queue at work. An entry is a settled promise with the consumers it
+ * had when it settled, or one consumer on its own (late, or cut off), or a foreign
+ * thenable. First in, first out; no handler under another.
+ */
+#include "core/combine.h"
+#include "core/loop.h"
+
+_Thread_local vow_loop *vow__running_loop;
+
+vow_loop *vow_current(void) { return vow__running_loop; }
+
+void vow__user_begin(vow_loop *loop, vow_promise *node) { loop->running = node; }
+
+static bool wanted_after_parked(vow_loop *loop, vow_promise *node)
+{
+    node->flags |= F_BUSY;
+    vow__drop_parked(loop);
+    node->flags &= (uint8_t)~F_BUSY;
+    return vow__wanted(node);
+}
+
+bool vow__user_end(vow_loop *loop, vow_promise *node)
+{
+    loop->running = NULL;
+    if (VOW_LIKELY(!loop->parked) ? vow__wanted(node) : wanted_after_parked(loop, node))
+        return true;
+    vow__drop(loop, node);
+    return false;
+}
+
+/* What c gets from its source s: the outcome, or the cancellation. _input borrows it,
+ * _outcome takes it. */
+static vow_value borrow_input(const vow_promise *c, const vow_promise *s)
+{
+    return VOW_UNLIKELY(c->flags & F_CANCEL) ? vow__fail_ready(ECANCELED) : s->value;
+}
+static vow_value take_input(const vow_promise *c, vow_promise *s)
+{
+    return VOW_UNLIKELY(c->flags & F_CANCEL) ? vow__fail_ready(ECANCELED) : vow__take_outcome(s);
+}
+
+static void pass(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow__settle_as(loop, c, take_input(c, s));
+}
+
+/* A handler must not give away what it only borrowed: where references can be counted,
+ * a returned argument must have got one of its own. */
+#ifndef VOW_NO_CHECKS
+static size_t references(vow_value v)
+{
+    return vow__is_plain(v) || !v.type->count ? SIZE_MAX : v.type->count(v.as.p);
+}
+static void check_result(uint16_t site, vow_value in, size_t before, vow_value result)
+{
+    if (vow__is_plain(result) || result.as.p != in.as.p || before == SIZE_MAX)
+        return;
+    const char *place = vow__site_text(site);
+    VOW_CHECK(references(in) > before,
+              "the handler set at %s returned its argument (a %s) without a reference of its "
+              "own: return VOW_SAME or vow_keep(v)",
+              place ? place : "(places are not recorded)", vow_type_name(in));
+}
+#endif
+
+/* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. c settles by
+ * its result. */
+static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, vow_catch_fn *err)
+{
+#ifndef VOW_NO_CHECKS
+    size_t before = VOW_LIKELY(vow__is_plain(in)) ? SIZE_MAX : references(in);
+#endif
+    loop->handlers++;
+    c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
+    void *data = c->data;
+    c->source = NULL;
+    vow__user_begin(loop, c);
+    vow_value result = ok ? ok(in, data) : err(vow_as_error(in), data);
+#ifndef VOW_NO_CHECKS
+    if (VOW_UNLIKELY(before != SIZE_MAX))
+        check_result(c->site, in, before, result);
+#endif
+    if (VOW_UNLIKELY(vow__has_kind(result, VOW__SAME)))
+        result = vow_keep(in);
+    if (VOW_LIKELY(vow__user_end(loop, c)))
+        vow__resolve_with(loop, c, result);
+    else
+        vow__release(result);
+}
+
+/* The error of a failed clean-up wins and carries what it replaces. */
+static void fail_finally(vow_loop *loop, vow_promise *c, vow_value error, vow_value outcome)
+{
+    if (vow__has_kind(outcome, VOW__ERROR)) {
+        vow_error *left = vow__error_add_cause(error.as.p, outcome.as.p);
+        if (left)
+            vow__report_error(loop, left, c->site);
+    } else {
+        vow__release(outcome);
+    }
+    vow__reject(loop, c, error);
+}
+
+static void wait_for_cleanup(vow_loop *loop, vow_promise *c, vow_promise *q, vow_value outcome)
+{
+    int refused = vow__cannot_wait(loop, c, q);
+    if (refused) {
+        vow_unref(q);
+        fail_finally(loop, c, vow__fail_ready(refused), outcome);
+        return;
+    }
+    if (c->flags & F_CANCEL) { /* asked for inside the function */
+        c->flags &= (uint8_t)~F_CANCEL;
+        outcome = vow__cancelled_outcome(outcome);
+    }
+    c->kind = K_FINWAIT;
+    c->saved = outcome;
+    vow__wait_for(loop, c, q);
+    q->outside--;
+}
+
+static void run_finally(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow_value outcome = take_input(c, s);
+    vow_finally_fn *fin = c->fin;
+    loop->handlers++;
+    c->flags &= (uint8_t)~F_CANCEL;
+    c->source = NULL;
+    vow__user_begin(loop, c);
+    vow_value result = fin(c->data);
+    if (!vow__user_end(loop, c)) {
+        vow__release(result);
+        vow__release(outcome);
+    } else if (vow__has_kind(result, VOW__ERROR)) {
+        fail_finally(loop, c, result, outcome);
+    } else if (vow__has_kind(result, VOW__PROMISE)) {
+        wait_for_cleanup(loop, c, result.as.p, outcome);
+    } else {
+        vow__release(result);
+        vow__settle_as(loop, c, outcome);
+    }
+}
+
+static void end_finwait(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    if (s->kind == K_REJECTED)
+        fail_finally(loop, c, vow__take_outcome(s), c->saved);
+    else
+        vow__settle_as(loop, c, c->saved);
+}
+
+static void run_attached(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow_value outcome = take_input(c, s);
+    vow_destroy_fn *destroy = c->destroy;
+    void *data = c->data;
+    c->kind = K_FOLLOW; /* what is left of it, should destroy drop it */
+    c->source = NULL;
+    vow__user_begin(loop, c);
+    destroy(data);
+    if (vow__user_end(loop, c))
+        vow__settle_as(loop, c, outcome);
+    else
+        vow__release(outcome);
+}
+
+static void add_context(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow_value outcome = take_input(c, s);
+    vow_error *wrapper = c->data;
+    if (!vow__has_kind(outcome, VOW__ERROR)) {
+        vow_error_unref(wrapper);
+        vow__fulfil(loop, c, outcome);
+        return;
+    }
+    vow_error *e = outcome.as.p;
+    vow__error_set_code(wrapper, vow_error_domain(e), vow_error_code(e));
+    vow_error *left = vow__error_add_cause(wrapper, e);
+    vow_error_unref(left); /* never: the wrapper is ours alone and has no cause */
+    vow__reject(loop, c, vow_error_value(wrapper));
+}
+
+static void end_keep(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow_promise *shield = c->data;
+    if (shield)
+        shield->data = NULL;
+    else if (s->kind == K_REJECTED)
+        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
+    vow__give(loop, c);
+}
+
+static void end_shield(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    if (!s && c->data)
+        ((vow_promise *)c->data)->data = NULL; /* cut off: the K_KEEP reports from now on */
+    else if (s && (c->flags & F_CANCEL) && s->kind == K_REJECTED)
+        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
+    pass(loop, c, s);
+}
+
+static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow__user_begin(loop, c);
+    if (s->kind == K_REJECTED && c->on_error)
+        c->on_error(vow_as_error(s->value), c->data);
+    else if (s->kind == K_REJECTED)
+        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
+    if (c->destroy)
+        c->destroy(c->data);
+    vow__user_end(loop, c); /* F_KEPT: it is wanted to its end */
+    vow__give(loop, c);
+}
+
+/* c, taken off the pinned s (NULL when it was cut off), does what it is for. */
+static void run(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    switch (c->kind) {
+    case K_HANDLE:
+        call(loop, c, borrow_input(c, s), c->handle, NULL);
+        break;
+    case K_THEN: {
+        bool failed = (c->flags & F_CANCEL) || s->kind == K_REJECTED;
+        if (failed ? c->err != NULL : c->ok != NULL)
+            call(loop, c, borrow_input(c, s), failed ? NULL : c->ok, c->err);
+        else
+            pass(loop, c, s);
+        break;
+    }
+    case K_FINALLY:
+        run_finally(loop, c, s);
+        break;
+    case K_FINWAIT:
+        end_finwait(loop, c, s);
+        break;
+    case K_ATTACH:
+        run_attached(loop, c, s);
+        break;
+    case K_CONTEXT:
+        add_context(loop, c, s);
+        break;
+    case K_SHIELD:
+        end_shield(loop, c, s);
+        break;
+    case K_KEEP:
+        end_keep(loop, c, s);
+        break;
+    case K_DETACH:
+        end_detached(loop, c, s);
+        break;
+    case K_ELEMENT:
+        vow__combine_input_settled(loop, c, s);
+        break;
+    default: /* K_FOLLOW */
+        pass(loop, c, s);
+    }
+}
+
+static void push_front(vow_loop *loop, vow_promise *p)
+{
+    p->flags |= F_QUEUED;
+    p->prev = NULL;
+    p->next = loop->head;
+    if (loop->head)
+        loop->head->prev = p;
+    else
+        loop->tail = p;
+    loop->head = p;
+}
+
+/* The consumers that p had when it settled, at most `most` of them. */
+static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
+{
+    size_t served = 0;
+    vow_promise *c;
+    p->flags |= p->kind == K_REJECTED ? F_BUSY | F_HANDLED : F_BUSY;
+    while ((c = p->consumers) != NULL && served < most) {
+        p->consumers = c->next;
+        if (c->next)
+            c->next->prev = c->prev;
+        run(loop, c, p);
+        served++;
+    }
+    p->flags &= (uint8_t)~F_BUSY;
+    if (VOW_UNLIKELY(p->consumers != NULL))
+        push_front(loop, p);
+    else
+        vow__drop_if_unwanted(loop, p);
+    return served;
+}
+
+/* One consumer that came after its source had settled, or was cut off from it. */
+static void serve_single(vow_loop *loop, vow_promise *c)
+{
+    vow_promise *s = c->source;
+    if (!s) {
+        run(loop, c, NULL);
+        return;
+    }
+    if (--s->late == 0)
+        s->flags &= (uint8_t)~F_LATE;
+    s->flags |= F_BUSY;
+    run(loop, c, s);
+    s->flags &= (uint8_t)~F_BUSY;
+    vow__drop_if_unwanted(loop, s);
+}
+
+/* The foreign `then` decides about p through a fresh resolver. */
+static void serve_thenable(vow_loop *loop, vow_promise *p)
+{
+    vow_value thenable = p->saved;
+    p->kind = K_SOURCE;
+    p->data = NULL;
+    p->stop = p->destroy = NULL;
+    p->flags |= F_BUSY;
+    loop->handlers++;
+    thenable.type->then(thenable.as.p, (vow_resolver *)p);
+    vow_release(thenable);
+    p->flags &= (uint8_t)~F_BUSY;
+    vow__drop_if_unwanted(loop, p);
+}
+
+size_t vow__drain(vow_loop *loop, size_t most)
+{
+    if (loop->draining || loop->dropping || loop->running)
+        return 0;
+    vow_loop *outer = vow__running_loop;
+    vow__running_loop = loop;
+    loop->draining = loop->awake = true;
+    size_t served = 0;
+    vow_promise *p;
+    while (served < most && (p = loop->head) != NULL) {
+        vow__unqueue(loop, p);
+        if (VOW_LIKELY(vow__settled(p))) {
+            served += serve_settled(loop, p, most - served);
+            continue;
+        }
+        if (p->kind == K_THENABLE)
+            serve_thenable(loop, p);
+        else
+            serve_single(loop, p);
+        served++;
+    }
+    if (!loop->head || ++loop->drains_unreported >= 64)
+        vow__report_unseen(loop);
+    if (loop->head)
+        loop->wake(loop);
+    else
+        loop->awake = false;
+    loop->draining = false;
+    vow__running_loop = outer;
+    return served;
+}
+
+size_t vow_drain(vow_loop *loop, size_t most)
+{
+    vow__check_loop(loop, "vow_drain");
+    return vow__drain(loop, most);
+}
