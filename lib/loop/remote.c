@@ -80,11 +80,12 @@ static vow_node *take_all(vow_remote *remote, vow_node *instead)
     return oldest;
 }
 
-/* Registered exactly while somebody holds the remote open. */
+/* Registered exactly while somebody holds the remote open or a post waits. */
 static int keep_registered(vow_remote *remote)
 {
     /* acquire pairs with the release of the last closer: its posts are in the inbox */
-    bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0;
+    bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0 ||
+                  atomic_load_explicit(&remote->inbox, memory_order_relaxed) != NULL;
     if (wanted == remote->added)
         return 0;
     if (wanted && event_add(remote->event, NULL))
