@@ -5,6 +5,7 @@ programs that failed had to say.
 
     tests/count.py BUILD_DIR
 """
+import glob
 import json
 import os
 import re
@@ -26,11 +27,11 @@ def count(entry):
 
 def main():
     passed = failed = 0
-    log = os.path.join(sys.argv[1], "meson-logs", "testlog.json")
     entries = []
-    if os.path.exists(log):
+    # under a wrapper such as valgrind the log has the wrapper's name
+    for log in glob.glob(os.path.join(sys.argv[1], "meson-logs", "testlog*.json")):
         with open(log, encoding="utf-8") as file:
-            entries = [json.loads(line) for line in file if line.strip()]
+            entries += [json.loads(line) for line in file if line.strip()]
     for entry in entries:
         good, bad = count(entry)
         passed, failed = passed + good, failed + bad
