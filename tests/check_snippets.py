@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Compiles every snippet of C in the documentation and runs those that are programs.
 
-    tests/check_snippets.py --build DIR
+    tests/check_snippets.py --build DIR [--sanitize]
 
 A snippet is
   - a fenced block ```c or ```cpp of a Markdown file. One with a main() is a program;
@@ -14,7 +14,8 @@ A snippet is
 
 The program around a snippet says where it goes: @SNIPPET@ is all of it, @1@, @2@, ... are
 its parts, which end at the end of a block and at a line "..."; @L1@, @L2@, ... its lines.
-Everything has to be used once. DIR is a build directory with the library in it.
+Everything has to be used once. DIR is a build directory with the library in it; --sanitize
+says that it was built with ASan and UBSan: then a snippet must not leak either.
 """
 import argparse
 import glob
@@ -122,8 +123,9 @@ def whole_program(snippet):
 
 
 class Compiler:
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, sanitize):
         self.folder, self.count = folder, 0
+        self.flags = WARNINGS + (["-fsanitize=address,undefined"] if sanitize else [])
         library = os.path.join(build, "lib", "libvow.a")
         if not os.path.exists(library):
             sys.exit(f"{library}: no library: build it first")
@@ -145,7 +147,7 @@ class Compiler:
         source = os.path.join(self.folder, f"snippet{self.count}.{snippet.language}")
         with open(source, "w", encoding="utf-8") as file:
             file.write(text + "\n")
-        command = (["cc", "-std=c11"] if snippet.language == "c" else ["g++", "-std=c++17"]) + WARNINGS
+        command = (["gcc", "-std=c11"] if snippet.language == "c" else ["g++", "-std=c++17"]) + self.flags
         program = source + ".out"
         done = self.run(command + self.inputs + [source, "-o", program] + self.libraries)
         if done.returncode != 0:
@@ -175,6 +177,7 @@ def pages():
 def main():
     parser = argparse.ArgumentParser(description="Compiles and runs the documentation's snippets.")
     parser.add_argument("--build", required=True, help="build directory with the static library")
+    parser.add_argument("--sanitize", action="store_true", help="it was built with ASan and UBSan")
     arguments = parser.parse_args()
     snippets = [one for path in pages() for one in snippets_of_page(path)]
     headers = sorted(glob.glob(os.path.join(TOP, "include", "vow", "*.h")))
@@ -187,7 +190,7 @@ def main():
     for name in sorted(around - {one.name for one in snippets}):
         wrong.append(f"tests/snippets/{name}: is around no snippet")
     with tempfile.TemporaryDirectory() as folder:
-        compiler = Compiler(os.path.abspath(arguments.build), folder)
+        compiler = Compiler(os.path.abspath(arguments.build), folder, arguments.sanitize)
         for snippet in snippets:
             complaint = compiler.check(snippet)
             if complaint:
