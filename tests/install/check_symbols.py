@@ -29,8 +29,11 @@ def declared(text):
 
 
 def function_macros(text):
-    """(name, body) of every lower-case macro with arguments."""
-    return re.findall(r"^#define (vow_\w+)\([^)]*\)(.*)$", text, flags=re.M)
+    """The body of every lower-case macro with arguments, by its name; of C's and C++'s, both."""
+    bodies = {}
+    for name, body in re.findall(r"^#define (vow_\w+)\([^)]*\)(.*)$", text, flags=re.M):
+        bodies[name] = bodies.get(name, "") + body
+    return bodies
 
 
 def exported(library):
@@ -44,7 +47,7 @@ def main():
     names, symbols = declared(text), exported(sys.argv[2])
     wrong = [f"{name}: declared and not exported" for name in sorted(names - symbols)]
     wrong += [f"{name}: exported and not declared" for name in sorted(symbols - names)]
-    for name, body in function_macros(text):
+    for name, body in function_macros(text).items():
         if not any(word in symbols for word in re.findall(r"\bvow_\w+", body)):
             wrong.append(f"{name}: a macro without a function behind it")
     for complaint in wrong:
