@@ -48,12 +48,13 @@ static void cancel_thenable(vow_loop *loop, vow_promise *p)
 
 /* A clean-up goes on; what is delivered after it is the cancellation, unless the outcome
  * is an error already. */
-vow_value vow__cancelled_outcome(vow_value outcome)
+static void cancel_finwait(vow_promise *p)
 {
+    vow_value outcome = p->saved;
     if (vow__has_kind(outcome, VOW__ERROR))
-        return outcome;
+        return;
+    p->saved = vow__fail_ready(ECANCELED);
     vow__release(outcome);
-    return vow__fail_ready(ECANCELED);
 }
 
 /* An undecided combinator is decided: it was cancelled. True: its elements are to be. */
@@ -86,7 +87,7 @@ static bool cancel_here(vow_loop *loop, vow_promise *n, vow_promise **combinator
         cancel_thenable(loop, n);
         return true;
     case K_FINWAIT:
-        n->saved = vow__cancelled_outcome(n->saved);
+        cancel_finwait(n);
         return true;
     case K_COMBINE:
         if (cancel_combinator(n))
@@ -154,15 +155,21 @@ static void work_off(vow_loop *loop, vow_promise *combinators)
 void vow__cancel_losers(vow_loop *loop, vow_promise *combine)
 {
     vow_promise *combinators = NULL;
+    bool guarded = loop->guarded;
+    loop->guarded = true; /* stop hooks must not have handlers served under us */
     add_combinator(combine, &combinators);
     work_off(loop, combinators);
+    loop->guarded = guarded;
 }
 
 void vow__cancel(vow_loop *loop, vow_promise *p)
 {
     vow_promise *combinators = NULL;
+    bool guarded = loop->guarded;
+    loop->guarded = true;
     climb(loop, p, &combinators);
     work_off(loop, combinators);
+    loop->guarded = guarded;
 }
 
 void vow_cancel(vow_promise *p)

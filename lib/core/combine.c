@@ -69,10 +69,12 @@ void vow__combine_ready(vow_promise *c)
 
 void vow__combine_set_result(vow_promise *c, vow_value result)
 {
-    if (c->ops->done && c->state)
-        c->ops->done(c->state);
+    void (*done)(void *) = c->ops->done;
+    void *state = c->state;
     c->bits |= COMBINE_DECIDED;
     c->saved = result;
+    if (done && state)
+        done(state); /* last: destructors are code of the user's */
 }
 
 void vow__combine_decide(vow_promise *c, vow_value result)
@@ -137,10 +139,11 @@ void vow__combine_input_settled(vow_loop *loop, vow_promise *e, vow_promise *inp
     else
         c->ops->input(c, index, outcome);
     vow__combine_ready(c);
-    bool cancel = c->flags & F_CANCEL;
+    bool cancel = (c->flags & F_CANCEL) && !(c->bits & COMBINE_DECIDED);
+    c->flags &= (uint8_t)~F_CANCEL;
     if (!vow__user_end(loop, c))
         return;
-    if (cancel && !vow__settled(c))
+    if (cancel)
         vow__cancel(loop, c);
     else
         vow__combine_deliver(loop, c);

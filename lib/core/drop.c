@@ -81,6 +81,7 @@ static void stop_dropped(vow_loop *loop, vow_promise *p)
     void *op = p->data;
     if (!stop) {
         p->kind = p->kind == K_SOURCE ? K_ZOMBIE : K_FREE;
+        p->flags = 0;
         if (destroy)
             destroy(op);
         if (p->kind == K_FREE)

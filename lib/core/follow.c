@@ -86,9 +86,9 @@ static bool exclusive(const vow_promise *q)
 {
     return !q->outside && !q->consumers && !(q->flags & (F_WANTED | F_QUEUED));
 }
-static bool movable(const vow_promise *q)
+static bool movable(const vow_loop *loop, const vow_promise *q)
 {
-    return vow__derived(q) && q->kind != K_SHIELD && exclusive(q);
+    return vow__derived(q) && q->kind != K_SHIELD && q != loop->running && exclusive(q);
 }
 static bool replaceable(const vow_promise *p)
 {
@@ -131,7 +131,7 @@ static void link_to_pending(vow_loop *loop, vow_promise *p, vow_promise *q)
 {
     bool cancelled = p->flags & F_CANCEL;
     p->flags &= (uint8_t)~F_CANCEL;
-    if (movable(q)) {
+    if (movable(loop, q)) {
         move_into(loop, p, q);
     } else if (!cancelled && replaceable(p)) {
         hand_on_consumer(loop, p, q);

@@ -31,6 +31,7 @@ struct vow_loop {
     bool places;    /* record where promises are made */
     bool slow_free; /* quarantine or closed: freeing a line is more than a push */
     bool dropping, closing, closed, draining;
+    bool guarded;   /* user's hooks run in the middle of an operation: nothing may be served */
 
     void (*wake)(vow_loop *loop);   /* the queue has become non-empty outside a drain */
     void (*gone)(vow_loop *loop);   /* closed, released, and the last line is free */
@@ -181,7 +182,8 @@ static inline void vow__unqueue(vow_loop *loop, vow_promise *p)
         loop->tail = p->prev;
 }
 
-/* serve.c: runs queued handlers; returns how many. 0 while one is running. */
+/* serve.c: runs queued handlers; returns how many. 0 while one is running, and inside
+ * destructors and hooks. */
 size_t vow__drain(vow_loop *loop, size_t most);
 
 /* settle.c */
@@ -216,9 +218,6 @@ void vow__cancel(vow_loop *loop, vow_promise *p);
 /* Stops a pending K_SOURCE or K_ORPHAN and rejects it with `error` (taken), unless the
  * stop hook settled it. */
 void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error);
-
-/* What a cancelled finally delivers once its clean-up is done. Takes and gives. */
-vow_value vow__cancelled_outcome(vow_value outcome);
 
 /* unhandled.c */
 void vow__unseen_add(vow_loop *loop, vow_promise *p);

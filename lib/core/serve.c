@@ -90,35 +90,36 @@ static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, 
         vow__release(result);
 }
 
-/* The error of a failed clean-up wins and carries what it replaces. */
+/* The error of a failed clean-up wins and carries what it replaces. c settles before any
+ * code of the user's (a report, a destructor) runs: it is in no list meanwhile. */
 static void fail_finally(vow_loop *loop, vow_promise *c, vow_value error, vow_value outcome)
 {
-    if (vow__has_kind(outcome, VOW__ERROR)) {
-        vow_error *left = vow__error_add_cause(error.as.p, outcome.as.p);
-        if (left)
-            vow__report_error(loop, left, c->site);
-    } else {
-        vow__release(outcome);
-    }
+    bool two = vow__has_kind(outcome, VOW__ERROR);
+    vow_error *left = two ? vow__error_add_cause(error.as.p, outcome.as.p) : NULL;
+    uint16_t site = c->site;
     vow__reject(loop, c, error);
+    if (left)
+        vow__report_error(loop, left, site);
+    if (!two)
+        vow__release(outcome);
 }
 
 static void wait_for_cleanup(vow_loop *loop, vow_promise *c, vow_promise *q, vow_value outcome)
 {
     int refused = vow__cannot_wait(loop, c, q);
     if (refused) {
-        vow_unref(q);
         fail_finally(loop, c, vow__fail_ready(refused), outcome);
+        vow_unref(q); /* after: q may be c, or the last to want it */
         return;
     }
-    if (c->flags & F_CANCEL) { /* asked for inside the function */
-        c->flags &= (uint8_t)~F_CANCEL;
-        outcome = vow__cancelled_outcome(outcome);
-    }
+    bool cancelled = c->flags & F_CANCEL; /* asked for inside the function */
+    c->flags &= (uint8_t)~F_CANCEL;
     c->kind = K_FINWAIT;
     c->saved = outcome;
     vow__wait_for(loop, c, q);
     q->outside--;
+    if (cancelled)
+        vow__cancel(loop, c);
 }
 
 static void run_finally(vow_loop *loop, vow_promise *c, vow_promise *s)
@@ -138,8 +139,8 @@ static void run_finally(vow_loop *loop, vow_promise *c, vow_promise *s)
     } else if (vow__has_kind(result, VOW__PROMISE)) {
         wait_for_cleanup(loop, c, result.as.p, outcome);
     } else {
-        vow__release(result);
         vow__settle_as(loop, c, outcome);
+        vow__release(result);
     }
 }
 
@@ -194,11 +195,15 @@ static void end_keep(vow_loop *loop, vow_promise *c, vow_promise *s)
 
 static void end_shield(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
+    vow_error *unseen = NULL;
+    uint16_t site = c->site;
     if (!s && c->data)
         ((vow_promise *)c->data)->data = NULL; /* cut off: the K_KEEP reports from now on */
     else if (s && (c->flags & F_CANCEL) && s->kind == K_REJECTED)
-        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
+        unseen = vow_error_ref(vow_as_error(s->value));
     pass(loop, c, s);
+    if (unseen)
+        vow__report_error(loop, unseen, site);
 }
 
 static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
@@ -324,8 +329,13 @@ static void serve_thenable(vow_loop *loop, vow_promise *p)
 
 size_t vow__drain(vow_loop *loop, size_t most)
 {
-    if (loop->draining || loop->dropping || loop->running)
+    if (loop->draining || loop->dropping || loop->guarded || loop->running) {
+        if (loop->head && !loop->draining) { /* whoever wanted this drain needs another */
+            loop->awake = true;
+            loop->wake(loop);
+        }
         return 0;
+    }
     vow_loop *outer = vow__running_loop;
     vow__running_loop = loop;
     loop->draining = loop->awake = true;

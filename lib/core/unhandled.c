@@ -59,9 +59,12 @@ static void print_unhandled(const vow_error *e, const char *made, bool late, voi
 void vow__report(vow_loop *loop, const vow_error *e, uint16_t site, bool late)
 {
     vow_unhandled_fn *hook = loop->on_unhandled ? loop->on_unhandled : print_unhandled;
+    bool guarded = loop->guarded;
     if (!late)
         loop->unhandled++;
+    loop->guarded = true;
     hook(e, vow__site_text(site), late, loop->unhandled_data);
+    loop->guarded = guarded;
     if (!late && loop->unhandled_abort)
         abort();
 }

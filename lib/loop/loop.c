@@ -142,7 +142,8 @@ static void free_now(struct vow__event_loop *l)
 
 static bool busy(const struct vow__event_loop *l)
 {
-    return l->depth > 0 || l->in_run || l->core.draining || l->core.dropping || l->core.running;
+    return l->depth > 0 || l->in_run || l->core.draining || l->core.dropping || l->core.guarded ||
+           l->core.running;
 }
 
 bool vow__finish_asked(struct vow__event_loop *l)
