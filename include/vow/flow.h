@@ -28,6 +28,7 @@ VOW_BEGIN
  *   race         the first outcome
  * Empty input: all and all_settled give an empty array; any rejects with an empty
  * aggregate; race rejects with VOW_ENONE (ECMAScript's would stay pending for ever). */
+#ifndef __cplusplus
 #define VOW_PROMISES_(...) ((vow_promise *[]){__VA_ARGS__})
 #define VOW_COUNT_(...) (sizeof VOW_PROMISES_(__VA_ARGS__) / sizeof(vow_promise *))
 #define vow_all(loop, ...) \
@@ -38,6 +39,7 @@ VOW_BEGIN
     vow_any_n_at(loop, VOW_COUNT_(__VA_ARGS__), VOW_PROMISES_(__VA_ARGS__), VOW_HERE)
 #define vow_race(loop, ...) \
     vow_race_n_at(loop, VOW_COUNT_(__VA_ARGS__), VOW_PROMISES_(__VA_ARGS__), VOW_HERE)
+#endif
 #define vow_all_n(loop, n, inputs) vow_all_n_at(loop, n, inputs, VOW_HERE)
 #define vow_all_settled_n(loop, n, inputs) vow_all_settled_n_at(loop, n, inputs, VOW_HERE)
 #define vow_any_n(loop, n, inputs) vow_any_n_at(loop, n, inputs, VOW_HERE)
@@ -119,7 +121,7 @@ typedef struct vow_retry_policy {
     bool (*again)(const vow_error *e, void *data);
     uint64_t seed; /* of the jitter; 0: from the clock */
 } vow_retry_policy;
-#define VOW_RETRY_DEFAULT {.tries = 5, .first_ms = 100, .most_ms = 10000, .factor = 2, .jitter = 0.5}
+#define VOW_RETRY_DEFAULT {5, 100, 10000, 2, 0.5, NULL, 0} /* tries, first_ms, most_ms, factor, jitter */
 #define vow_retry(loop, policy, attempt, data) vow_retry_at(loop, policy, attempt, data, NULL, VOW_HERE)
 #define vow_retry_with(loop, policy, attempt, data, destroy) \
     vow_retry_at(loop, policy, attempt, data, destroy, VOW_HERE)
@@ -128,4 +130,33 @@ VOW_API VOW_NODISCARD vow_promise *vow_retry_at(vow_loop *loop, const vow_retry_
                                                 vow_destroy_fn *destroy, const char *where);
 
 VOW_END
+
+#ifdef __cplusplus
+/* C++ has no compound literals: the lists of all, all_settled, any and race. */
+template <class... P> struct vow_promise_list {
+    vow_promise *items[sizeof...(P) + 1];
+    static constexpr size_t count = sizeof...(P);
+};
+template <class... P> inline vow_promise_list<P...> vow_list_of(P... p) { return {{p..., nullptr}}; }
+template <class List> inline vow_promise *vow_all_list(vow_loop *loop, List list, const char *where)
+{
+    return vow_all_n_at(loop, List::count, list.items, where);
+}
+template <class List> inline vow_promise *vow_all_settled_list(vow_loop *loop, List list, const char *where)
+{
+    return vow_all_settled_n_at(loop, List::count, list.items, where);
+}
+template <class List> inline vow_promise *vow_any_list(vow_loop *loop, List list, const char *where)
+{
+    return vow_any_n_at(loop, List::count, list.items, where);
+}
+template <class List> inline vow_promise *vow_race_list(vow_loop *loop, List list, const char *where)
+{
+    return vow_race_n_at(loop, List::count, list.items, where);
+}
+#define vow_all(loop, ...) vow_all_list(loop, vow_list_of(__VA_ARGS__), VOW_HERE)
+#define vow_all_settled(loop, ...) vow_all_settled_list(loop, vow_list_of(__VA_ARGS__), VOW_HERE)
+#define vow_any(loop, ...) vow_any_list(loop, vow_list_of(__VA_ARGS__), VOW_HERE)
+#define vow_race(loop, ...) vow_race_list(loop, vow_list_of(__VA_ARGS__), VOW_HERE)
+#endif
 #endif

@@ -46,42 +46,30 @@ static void pass(vow_loop *loop, vow_promise *c, vow_promise *s)
     vow__settle_as(loop, c, take_input(c, s));
 }
 
-/* A handler must not give away what it only borrowed: where references can be counted,
- * a returned argument must have got one of its own. */
-#ifndef VOW_NO_CHECKS
-static size_t references(vow_value v)
+/* A handler must not give away what it only borrowed. The source still holds its reference:
+ * where references can be counted, a returned argument with only that one is misuse. */
+static void check_result(const vow_promise *c, vow_value in, vow_value result)
 {
-    return vow__is_plain(v) || !v.type->count ? SIZE_MAX : v.type->count(v.as.p);
-}
-static void check_result(uint16_t site, vow_value in, size_t before, vow_value result)
-{
-    if (vow__is_plain(result) || result.as.p != in.as.p || before == SIZE_MAX)
+    if (VOW_LIKELY(vow__is_plain(result)) || result.as.p != in.as.p || !in.type->count)
         return;
-    const char *place = vow__site_text(site);
-    VOW_CHECK(references(in) > before,
+    const char *place = vow__site_text(c->site);
+    VOW_CHECK(in.type->count(in.as.p) > 1,
               "the handler set at %s returned its argument (a %s) without a reference of its "
               "own: return VOW_SAME or vow_keep(v)",
               place ? place : "(places are not recorded)", vow_type_name(in));
 }
-#endif
 
 /* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. c settles by
  * its result. */
 static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, vow_catch_fn *err)
 {
-#ifndef VOW_NO_CHECKS
-    size_t before = VOW_LIKELY(vow__is_plain(in)) ? SIZE_MAX : references(in);
-#endif
     loop->handlers++;
     c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
     void *data = c->data;
     c->source = NULL;
     vow__user_begin(loop, c);
     vow_value result = ok ? ok(in, data) : err(vow_as_error(in), data);
-#ifndef VOW_NO_CHECKS
-    if (VOW_UNLIKELY(before != SIZE_MAX))
-        check_result(c->site, in, before, result);
-#endif
+    check_result(c, in, result);
     if (VOW_UNLIKELY(vow__has_kind(result, VOW__SAME)))
         result = vow_keep(in);
     if (VOW_LIKELY(vow__user_end(loop, c)))
