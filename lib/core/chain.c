@@ -6,18 +6,25 @@
 
 #include "core/loop.h"
 
-vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
+static inline vow_promise *new_line(vow_loop *loop, enum vow__kind kind, const char *where)
 {
     vow_promise *line = vow__take(loop);
     if (VOW_UNLIKELY(!line))
         return NULL;
-    line->outside = 1;
-    line->site = vow__site(loop, where);
+    line->outside = 1; /* these four: one store, and read as four later (never the other way) */
+    line->site = 0;
     line->kind = (uint8_t)kind;
     line->flags = 0;
     line->consumers = NULL;
     loop->made++;
+    if (VOW_UNLIKELY(loop->places))
+        line->site = vow__site_number(where);
     return line;
+}
+
+vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
+{
+    return new_line(loop, kind, where);
 }
 
 static void wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
@@ -40,15 +47,21 @@ void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s)
         wait_for_settled(loop, c, s);
 }
 
-vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call)
+static inline vow_promise *derive(vow_promise *p, enum vow__kind kind, const char *where,
+                                  const char *call)
 {
     vow_loop *loop = vow__check(p, call);
-    vow_promise *c = vow__new_line(loop, kind, where);
+    vow_promise *c = new_line(loop, kind, where);
     if (VOW_UNLIKELY(!c))
         return NULL;
     vow__wait_for(loop, c, p);
     p->outside--;
     return c;
+}
+
+vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call)
+{
+    return derive(p, kind, where, call);
 }
 
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
@@ -76,7 +89,7 @@ static vow_promise *with_destroy(vow_promise *c, void *data, vow_destroy_fn *des
 vow_promise *vow_handle_at(vow_promise *p, vow_handle_fn *fn, void *data, vow_destroy_fn *destroy,
                            const char *where)
 {
-    vow_promise *c = vow__derive(p, K_HANDLE, where, "vow_handle");
+    vow_promise *c = derive(p, K_HANDLE, where, "vow_handle");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -87,7 +100,7 @@ vow_promise *vow_handle_at(vow_promise *p, vow_handle_fn *fn, void *data, vow_de
 vow_promise *vow_then_catch_at(vow_promise *p, vow_then_fn *ok, vow_catch_fn *err, void *data,
                                vow_destroy_fn *destroy, const char *where)
 {
-    vow_promise *c = vow__derive(p, K_THEN, where, "vow_then or vow_catch");
+    vow_promise *c = derive(p, K_THEN, where, "vow_then or vow_catch");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -112,7 +125,7 @@ vow_promise *vow_finally_at(vow_promise *p, vow_finally_fn *fn, void *data,
                             vow_destroy_fn *destroy, const char *where)
 {
     VOW_CHECK(fn, "vow_finally at %s: the function is NULL", where);
-    vow_promise *c = vow__derive(p, K_FINALLY, where, "vow_finally");
+    vow_promise *c = derive(p, K_FINALLY, where, "vow_finally");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -145,7 +158,7 @@ vow_promise *vow_context_at(vow_promise *p, const char *where, const char *forma
     va_end(arguments);
     if (!wrapper)
         return vow__refuse(loop, p, NULL, NULL);
-    vow_promise *c = vow__derive(p, K_CONTEXT, where, "vow_context");
+    vow_promise *c = derive(p, K_CONTEXT, where, "vow_context");
     if (VOW_UNLIKELY(!c)) {
         vow_error_unref(wrapper);
         return vow__refuse(loop, p, NULL, NULL);
@@ -157,7 +170,7 @@ vow_promise *vow_context_at(vow_promise *p, const char *where, const char *forma
 void vow_detach_at(vow_promise *p, vow_error_fn *on_error, void *data, vow_destroy_fn *destroy,
                    const char *where)
 {
-    vow_promise *c = vow__derive(p, K_DETACH, where, "vow_detach");
+    vow_promise *c = derive(p, K_DETACH, where, "vow_detach");
     if (VOW_LIKELY(c != NULL)) {
         c->outside = 0;
         c->flags |= F_KEPT;
@@ -212,10 +225,10 @@ vow_promise *vow_unref(vow_promise *p)
         return NULL;
     vow_loop *loop = vow__check(p, "vow_unref");
     if (--p->outside == 0) {
-        if (!vow__wanted(p))
-            vow__drop(loop, p);
-        else if (p->kind == K_FOLLOW)
+        if (VOW_UNLIKELY(p->kind == K_FOLLOW && vow__wanted(p)))
             vow__splice_follower(loop, p);
+        else
+            vow__drop_if_unwanted(loop, p);
     }
     return NULL;
 }

@@ -51,7 +51,7 @@ void vow__cancel_losers(vow_loop *loop, vow_promise *combine);
 
 /* serve.c: user code runs on behalf of `node` in between: whatever it drops or cancels,
  * the node stays. vow__user_end gives false when nobody wants it any more: it is gone. */
-void vow__user_begin(vow_loop *loop, vow_promise *node);
+static inline void vow__user_begin(vow_loop *loop, vow_promise *node) { loop->running = node; }
 bool vow__user_end(vow_loop *loop, vow_promise *node);
 
 #endif

@@ -203,10 +203,6 @@ void vow__drop(vow_loop *loop, vow_promise *p)
 {
     if (p == loop->running || (p->flags & F_DEAD))
         return; /* its caller looks when the handler has returned; or already on its way */
-    if (vow__settled(p) && vow__is_plain(p->value)) {
-        vow__give(loop, p);
-        return;
-    }
     add_dead(loop, p);
     work_off(loop);
 }

@@ -147,11 +147,6 @@ static inline void vow__give(vow_loop *loop, vow_promise *line)
 uint16_t vow__site_number(const char *where);
 const char *vow__site_text(uint16_t site); /* NULL for 0 */
 bool vow__places_wanted(void);
-static inline uint16_t vow__site(const vow_loop *loop, const char *where)
-{
-    return VOW_UNLIKELY(loop->places) ? vow__site_number(where) : 0;
-}
-
 /* the queue */
 static inline void vow__push(vow_loop *loop, vow_promise *p)
 {
@@ -186,8 +181,7 @@ static inline void vow__unqueue(vow_loop *loop, vow_promise *p)
  * destructors and hooks. */
 size_t vow__drain(vow_loop *loop, size_t most);
 
-/* settle.c */
-void vow__fulfil(vow_loop *loop, vow_promise *p, vow_value v);          /* takes plain or counted v */
+/* settle.c (vow__fulfil is below) */
 void vow__reject(vow_loop *loop, vow_promise *p, vow_value error);      /* takes */
 void vow__resolve_with(vow_loop *loop, vow_promise *p, vow_value v);    /* takes anything */
 void vow__settle_as(vow_loop *loop, vow_promise *p, vow_value outcome); /* value or error value */
@@ -202,12 +196,28 @@ void vow__splice_follower(vow_loop *loop, vow_promise *p);
 int vow__cannot_wait(vow_loop *loop, vow_promise *c, vow_promise *q);
 
 /* drop.c */
-void vow__drop(vow_loop *loop, vow_promise *p);         /* p is unwanted: frees it and what only it wanted */
-void vow__drop_parked(vow_loop *loop);                  /* the running handler has returned */
+void vow__drop(vow_loop *loop, vow_promise *p); /* p is unwanted: frees it and what only it wanted */
+void vow__drop_parked(vow_loop *loop);          /* the running handler has returned */
 static inline void vow__drop_if_unwanted(vow_loop *loop, vow_promise *p)
 {
-    if (!vow__wanted(p))
+    if (vow__wanted(p))
+        return;
+    if (VOW_LIKELY(vow__settled(p) && vow__is_plain(p->value)))
+        vow__give(loop, p);
+    else
         vow__drop(loop, p);
+}
+
+/* The pending p is fulfilled with v (taken), which is no error, promise or thenable. */
+static inline void vow__fulfil(vow_loop *loop, vow_promise *p, vow_value v)
+{
+    p->kind = K_FULFILLED;
+    p->flags &= (uint8_t)~(F_KEPT | F_CANCEL);
+    p->value = v;
+    if (VOW_LIKELY(p->consumers != NULL))
+        vow__push(loop, p);
+    else
+        vow__drop_if_unwanted(loop, p);
 }
 /* Takes c from its source, its queue place or both. Gives the source when nobody wants
  * it any more (to be dropped), else NULL. */

@@ -97,7 +97,10 @@ void vow_resolve(vow_resolver *r, vow_value v)
     }
     vow_destroy_fn *destroy = p->destroy;
     void *op = p->data;
-    vow__resolve_with(loop, p, v);
+    if (VOW_LIKELY(vow__is_plain(v)))
+        vow__fulfil(loop, p, v);
+    else
+        vow__resolve_with(loop, p, v);
     if (VOW_UNLIKELY(destroy != NULL))
         destroy(op);
 }

@@ -11,8 +11,6 @@ _Thread_local vow_loop *vow__running_loop;
 
 vow_loop *vow_current(void) { return vow__running_loop; }
 
-void vow__user_begin(vow_loop *loop, vow_promise *node) { loop->running = node; }
-
 static bool wanted_after_parked(vow_loop *loop, vow_promise *node)
 {
     node->flags |= F_BUSY;
@@ -21,7 +19,7 @@ static bool wanted_after_parked(vow_loop *loop, vow_promise *node)
     return vow__wanted(node);
 }
 
-bool vow__user_end(vow_loop *loop, vow_promise *node)
+static inline bool user_end(vow_loop *loop, vow_promise *node)
 {
     loop->running = NULL;
     if (VOW_LIKELY(!loop->parked) ? vow__wanted(node) : wanted_after_parked(loop, node))
@@ -29,6 +27,8 @@ bool vow__user_end(vow_loop *loop, vow_promise *node)
     vow__drop(loop, node);
     return false;
 }
+
+bool vow__user_end(vow_loop *loop, vow_promise *node) { return user_end(loop, node); }
 
 /* What c gets from its source s: the outcome, or the cancellation. _input borrows it,
  * _outcome takes it. */
@@ -59,23 +59,33 @@ static void check_result(const vow_promise *c, vow_value in, vow_value result)
               place ? place : "(places are not recorded)", vow_type_name(in));
 }
 
-/* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. c settles by
- * its result. */
-static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, vow_catch_fn *err)
+/* A handler of c has seen `in` and given `result`, by which c settles. */
+static void settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result)
 {
-    loop->handlers++;
-    c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
-    void *data = c->data;
-    c->source = NULL;
-    vow__user_begin(loop, c);
-    vow_value result = ok ? ok(in, data) : err(vow_as_error(in), data);
     check_result(c, in, result);
-    if (VOW_UNLIKELY(vow__has_kind(result, VOW__SAME)))
+    if (vow__has_kind(result, VOW__SAME))
         result = vow_keep(in);
-    if (VOW_LIKELY(vow__user_end(loop, c)))
+    if (VOW_LIKELY(user_end(loop, c)))
         vow__resolve_with(loop, c, result);
     else
         vow__release(result);
+}
+
+/* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. */
+static inline void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok,
+                        vow_catch_fn *err)
+{
+    loop->handlers++;
+    c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
+    c->source = NULL;
+    vow__user_begin(loop, c);
+    vow_value result = ok ? ok(in, c->data) : err(vow_as_error(in), c->data);
+    if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && vow__wanted(c))) {
+        loop->running = NULL;
+        vow__fulfil(loop, c, result);
+    } else {
+        settle_by(loop, c, in, result);
+    }
 }
 
 /* The error of a failed clean-up wins and carries what it replaces. c settles before any
@@ -119,7 +129,7 @@ static void run_finally(vow_loop *loop, vow_promise *c, vow_promise *s)
     c->source = NULL;
     vow__user_begin(loop, c);
     vow_value result = fin(c->data);
-    if (!vow__user_end(loop, c)) {
+    if (!user_end(loop, c)) {
         vow__release(result);
         vow__release(outcome);
     } else if (vow__has_kind(result, VOW__ERROR)) {
@@ -149,7 +159,7 @@ static void run_attached(vow_loop *loop, vow_promise *c, vow_promise *s)
     c->source = NULL;
     vow__user_begin(loop, c);
     destroy(data);
-    if (vow__user_end(loop, c))
+    if (user_end(loop, c))
         vow__settle_as(loop, c, outcome);
     else
         vow__release(outcome);
@@ -203,7 +213,7 @@ static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
         vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
     if (c->destroy)
         c->destroy(c->data);
-    vow__user_end(loop, c); /* F_KEPT: it is wanted to its end */
+    user_end(loop, c); /* F_KEPT: it is wanted to its end */
     vow__give(loop, c);
 }
 
@@ -273,8 +283,12 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
         p->consumers = c->next;
         if (c->next)
             c->next->prev = c->prev;
-        run(loop, c, p);
         served++;
+        if (VOW_LIKELY(c->kind == K_THEN && c->ok && p->kind == K_FULFILLED &&
+                       !(c->flags & F_CANCEL)))
+            call(loop, c, p->value, c->ok, NULL); /* what nearly all are: straight down */
+        else
+            run(loop, c, p);
     }
     p->flags &= (uint8_t)~F_BUSY;
     if (VOW_UNLIKELY(p->consumers != NULL))

@@ -5,17 +5,6 @@
  */
 #include "core/loop.h"
 
-void vow__fulfil(vow_loop *loop, vow_promise *p, vow_value v)
-{
-    p->kind = K_FULFILLED;
-    p->flags &= (uint8_t)~(F_KEPT | F_CANCEL);
-    p->value = v;
-    if (VOW_LIKELY(p->consumers))
-        vow__push(loop, p);
-    else
-        vow__drop_if_unwanted(loop, p);
-}
-
 void vow__reject(vow_loop *loop, vow_promise *p, vow_value error)
 {
     p->kind = K_REJECTED;
