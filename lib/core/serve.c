@@ -50,7 +50,7 @@ static void pass(vow_loop *loop, vow_promise *c, vow_promise *s)
  * where references can be counted, a returned argument with only that one is misuse. */
 static void check_result(const vow_promise *c, vow_value in, vow_value result)
 {
-    if (VOW_LIKELY(vow__is_plain(result)) || result.as.p != in.as.p || !in.type->count)
+    if (!vow__is_counted(in) || result.type != in.type || result.as.p != in.as.p || !in.type->count)
         return;
     const char *place = vow__site_text(c->site);
     VOW_CHECK(in.type->count(in.as.p) > 1,
