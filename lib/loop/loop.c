@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "base/mem.h"
-#include "loop/loop.h"
+#include "loop/watch.h"
 
 unsigned vow__forks;
 static pthread_once_t fork_watch = PTHREAD_ONCE_INIT;
@@ -110,6 +110,8 @@ void vow_leave(vow_loop *loop)
     if (--l->depth > 0 || loop->draining)
         return;
     vow__drain(loop, loop->budget);
+    if (!l->in_run && !loop->head)
+        vow__watch_settle_down(l);
     vow__finish_asked(l);
 }
 
@@ -126,6 +128,7 @@ static void close_now(struct vow__event_loop *l)
         return;
     vow__remote_close(l);
     vow__core_close(&l->core);
+    vow__members_close(l);
 }
 
 static void free_now(struct vow__event_loop *l)
@@ -136,6 +139,7 @@ static void free_now(struct vow__event_loop *l)
         at = &(*at)->next_here;
     if (*at)
         *at = l->next_here;
+    vow__members_forget(l);
     free_parts(l);
     vow__core_release(&l->core);
 }

@@ -37,6 +37,10 @@ struct vow__event_loop {
     struct vow__timers timers;
     struct vow_remote *remote; /* NULL until the first vow_remote_new */
     struct vow__event_loop *next_here; /* loops of this thread (registry) */
+    struct vow__watch *resting; /* watch.h: events in the base that nobody waits for */
+    size_t resting_count;
+    struct vow__member *members; /* watch.h: adapters' objects that hold events */
+    struct vow__ready *ready[64]; /* adapt/ready.c: waits by descriptor, modulo 64 */
     unsigned depth;       /* vow_enter without vow_leave */
     unsigned attachments; /* vow_loop_attach on the same base, less vow_loop_free */
     unsigned generation;  /* vow__forks when it was made */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loop/loop.h"
+#include "loop/watch.h"
 #include "vow/inspect.h"
 
 /* 0, or why this loop cannot be turned from here. */
@@ -30,6 +30,7 @@ static void end(vow_loop *loop)
 {
     struct vow__event_loop *l = vow__event_loop(loop);
     l->in_run = false;
+    vow__watch_settle_down(l);
     vow__finish_asked(l);
 }
 
@@ -45,6 +46,8 @@ static bool turn(struct vow__event_loop *l)
     if (l->core.head)
         vow__drain(&l->core, l->core.budget);
     vow__timers_check(l);
+    if (!l->core.head)
+        vow__watch_settle_down(l);
     if (l->timers.by_itself && !l->core.head && !has_events(l))
         return vow__timers_jump(l);
     return event_base_loop(l->base, EVLOOP_ONCE) == 0;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop/watch.c - see watch.h.
+ */
+#include "loop/watch.h"
+
+#include <errno.h>
+
+int vow__event_add(struct event *event, const struct timeval *limit)
+{
+    errno = 0; /* libevent sets it only where a system call failed */
+    if (event_add(event, limit) == 0)
+        return 0;
+    return errno ? errno : ENOMEM;
+}
+
+int vow__watch_init(vow_loop *loop, struct vow__watch *w, int fd, short what,
+                    event_callback_fn callback, void *data)
+{
+    *w = (struct vow__watch){.event = vow__event_new(loop, fd, what, callback, data)};
+    return w->event ? 0 : ENOMEM;
+}
+
+static void wake_up(struct vow__event_loop *l, struct vow__watch *w)
+{
+    if (!w->at)
+        return;
+    *w->at = w->next;
+    if (w->next)
+        w->next->at = w->at;
+    w->at = NULL;
+    l->resting_count--;
+}
+
+int vow__watch_begin(vow_loop *loop, struct vow__watch *w)
+{
+    wake_up(vow__event_loop(loop), w);
+    int failed = w->added ? 0 : vow__event_add(w->event, NULL);
+    w->added = !failed;
+    return failed;
+}
+
+void vow__watch_rest(vow_loop *loop, struct vow__watch *w)
+{
+    struct vow__event_loop *l = vow__event_loop(loop);
+    if (!w->added || w->at)
+        return;
+    w->next = l->resting;
+    w->at = &l->resting;
+    if (w->next)
+        w->next->at = &w->next;
+    l->resting = w;
+    l->resting_count++;
+}
+
+void vow__watch_stop(vow_loop *loop, struct vow__watch *w)
+{
+    wake_up(vow__event_loop(loop), w);
+    if (w->added)
+        event_del(w->event);
+    w->added = false;
+}
+
+void vow__watch_done(vow_loop *loop, struct vow__watch *w)
+{
+    if (!w->event)
+        return;
+    vow__watch_stop(loop, w);
+    event_free(w->event);
+    w->event = NULL;
+}
+
+void vow__watch_settle_down(struct vow__event_loop *l)
+{
+    if (!l->resting)
+        return;
+    if (l->in_run && event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED |
+                                                            EVENT_BASE_COUNT_ACTIVE) >
+                         (int)l->resting_count)
+        return;
+    while (l->resting)
+        vow__watch_stop(&l->core, l->resting);
+}
+
+void vow__member_join(struct vow__member *member, vow_loop *loop,
+                      void (*close)(struct vow__member *member))
+{
+    struct vow__event_loop *l = vow__event_loop(loop);
+    *member = (struct vow__member){loop, l->members, &l->members, close};
+    if (member->next)
+        member->next->at = &member->next;
+    l->members = member;
+}
+
+void vow__member_leave(struct vow__member *member)
+{
+    *member->at = member->next;
+    if (member->next)
+        member->next->at = member->at;
+}
+
+void vow__members_close(struct vow__event_loop *l)
+{
+    for (struct vow__member *m = l->members; m; m = m->next)
+        m->close(m);
+}
+
+/* What is left refers to nothing of the loop any more, and to itself. */
+void vow__members_forget(struct vow__event_loop *l)
+{
+    for (struct vow__member *m = l->members, *next; m; m = next) {
+        next = m->next;
+        *m = (struct vow__member){NULL, NULL, &m->next, m->close};
+    }
+    l->members = NULL;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop/watch.h - for adapters whose objects live longer than one promise (sockets,
+ * listeners): events that stay in the base between two waits, and being told when the loop
+ * closes.
+ *
+ * Adding and deleting an event for every request would be two system calls a request. So an
+ * event that nobody waits for any more *rests*: it stays in the base until somebody waits
+ * again, or it fires all the same and its owner stops it. Resting events must not hold up
+ * the dispatch: they are deleted before the loop would wait for nothing but them, and
+ * whenever the base is not turned by vow_run and its like.
+ */
+#ifndef VOW_LOOP_WATCH_H
+#define VOW_LOOP_WATCH_H
+
+#include "loop/loop.h"
+
+struct vow__watch {
+    struct event *event;           /* persistent; NULL: not made */
+    struct vow__watch *next, **at; /* in loop->resting; at NULL: not resting */
+    bool added;
+};
+
+/* 0 or ENOMEM. */
+int vow__watch_init(vow_loop *loop, struct vow__watch *w, int fd, short what,
+                    event_callback_fn callback, void *data);
+void vow__watch_done(vow_loop *loop, struct vow__watch *w); /* also one never initialised */
+int vow__watch_begin(vow_loop *loop, struct vow__watch *w); /* somebody waits: 0 or an errno number */
+void vow__watch_rest(vow_loop *loop, struct vow__watch *w); /* nobody does; only in its callback */
+void vow__watch_stop(vow_loop *loop, struct vow__watch *w); /* nobody does: deletes it now */
+
+/* An object that holds events of the loop and may outlive it. */
+struct vow__member {
+    vow_loop *loop; /* NULL once it is freed */
+    struct vow__member *next, **at;
+    void (*close)(struct vow__member *member); /* the loop closes: give the events back */
+};
+void vow__member_join(struct vow__member *member, vow_loop *loop,
+                      void (*close)(struct vow__member *member));
+void vow__member_leave(struct vow__member *member);
+
+/* loop/ only: before waiting and after each callback; closing; freeing. */
+void vow__watch_settle_down(struct vow__event_loop *l);
+void vow__members_close(struct vow__event_loop *l);
+void vow__members_forget(struct vow__event_loop *l);
+
+/* event_add with its reason: 0 or an errno number. */
+int vow__event_add(struct event *event, const struct timeval *limit);
+
+#endif
