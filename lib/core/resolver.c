@@ -144,7 +144,8 @@ void vow_resolver_abandon(vow_resolver *r)
 bool vow_is_wanted(const vow_resolver *r)
 {
     check(r, "vow_is_wanted");
-    return is_live(line_of(r)) && vow__wanted(line_of(r));
+    const vow_promise *p = line_of(r);
+    return is_live(p) && (p->outside || p->consumers || (p->flags & F_KEPT));
 }
 
 void vow_on_stop(vow_resolver *r, vow_destroy_fn *stop, void *op, vow_destroy_fn *destroy)

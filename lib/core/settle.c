@@ -41,6 +41,11 @@ vow_value vow__take_outcome(vow_promise *s)
 /* A job of its own calls the foreign object's `then` (Promises/A+ 2.3.3.3). */
 static void resolve_with_thenable(vow_loop *loop, vow_promise *p, vow_value thenable)
 {
+    if (p->flags & F_CANCEL) { /* asked for while the handler ran that returned it */
+        vow__reject(loop, p, vow__fail_ready(ECANCELED));
+        vow__release(thenable);
+        return;
+    }
     p->kind = K_THENABLE;
     p->source = NULL;
     p->saved = thenable;
