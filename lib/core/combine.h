@@ -15,7 +15,7 @@ struct vow__combine_ops {
     const char *name; /* for dumps */
     /* One input has settled. Takes outcome (value or error value). May decide, may add. */
     void (*input)(vow_promise *combine, uint64_t index, vow_value outcome);
-    /* No element is left and nothing is decided: must decide. */
+    /* No element is left and nothing is decided: must decide. NULL where that cannot be. */
     void (*last)(vow_promise *combine);
     /* Gives the state back: on deciding and on drop, when state is not NULL. */
     void (*done)(void *state);
@@ -53,5 +53,7 @@ void vow__cancel_losers(vow_loop *loop, vow_promise *combine);
  * the node stays. vow__user_end gives false when nobody wants it any more: it is gone. */
 static inline void vow__user_begin(vow_loop *loop, vow_promise *node) { loop->running = node; }
 bool vow__user_end(vow_loop *loop, vow_promise *node);
+/* Panics when the user's function of c gave away `in`, which it had only borrowed. */
+void vow__check_result(const vow_promise *c, vow_value in, vow_value result);
 
 #endif

@@ -122,7 +122,7 @@ static void free_line(vow_loop *loop, vow_promise *p)
     case K_COMBINE:
         if (p->bits & COMBINE_DECIDED)
             vow__release(p->saved);
-        else if (p->ops->done)
+        else if (p->ops->done && p->state)
             p->ops->done(p->state);
         break;
     case K_FULFILLED:

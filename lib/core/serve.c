@@ -48,7 +48,7 @@ static void pass(vow_loop *loop, vow_promise *c, vow_promise *s)
 
 /* A handler must not give away what it only borrowed. The source still holds its reference:
  * where references can be counted, a returned argument with only that one is misuse. */
-static void check_result(const vow_promise *c, vow_value in, vow_value result)
+void vow__check_result(const vow_promise *c, vow_value in, vow_value result)
 {
     if (!vow__is_counted(in) || result.type != in.type || result.as.p != in.as.p || !in.type->count)
         return;
@@ -62,7 +62,7 @@ static void check_result(const vow_promise *c, vow_value in, vow_value result)
 /* A handler of c has seen `in` and given `result`, by which c settles. */
 static void settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result)
 {
-    check_result(c, in, result);
+    vow__check_result(c, in, result);
     if (vow__has_kind(result, VOW__SAME))
         result = vow_keep(in);
     if (VOW_LIKELY(user_end(loop, c)))
