@@ -57,21 +57,22 @@ static void cancel_finwait(vow_promise *p)
     vow__release(outcome);
 }
 
-/* An undecided combinator is decided: it was cancelled. True: its elements are to be. */
-static bool cancel_combinator(vow_promise *c)
-{
-    if (c->bits & COMBINE_DECIDED)
-        return false; /* only waits for its losers: the cancel has lost */
-    vow__combine_set_result(c, vow__fail_ready(ECANCELED));
-    return true;
-}
-
 /* Pins c and pushes it onto the list of combinators whose elements are to be cancelled. */
 static void add_combinator(vow_promise *c, vow_promise **combinators)
 {
     c->flags |= F_BUSY;
     c->next = *combinators;
     *combinators = c;
+}
+
+/* An undecided combinator is decided by the cancel; one that only waits for its losers has
+ * won against it. */
+static void cancel_combinator(vow_promise *c, vow_promise **combinators)
+{
+    if (c->bits & COMBINE_DECIDED)
+        return;
+    add_combinator(c, combinators); /* pinned before destructors run */
+    vow__combine_set_result(c, vow__fail_ready(ECANCELED));
 }
 
 /* What ends the climb at n by n's own kind. False: go on to n's source. */
@@ -90,8 +91,7 @@ static bool cancel_here(vow_loop *loop, vow_promise *n, vow_promise **combinator
         cancel_finwait(n);
         return true;
     case K_COMBINE:
-        if (cancel_combinator(n))
-            add_combinator(n, combinators);
+        cancel_combinator(n, combinators);
         return true;
     default:
         return false;

@@ -6,33 +6,10 @@
 
 #include "core/loop.h"
 
-static inline vow_promise *new_line(vow_loop *loop, enum vow__kind kind, const char *where)
-{
-    vow_promise *line = vow__take(loop);
-    if (VOW_UNLIKELY(!line))
-        return NULL;
-    line->outside = 1; /* these four: one store, and read as four later (never the other way) */
-    line->site = 0;
-    line->kind = (uint8_t)kind;
-    line->flags = 0;
-    line->consumers = NULL;
-    loop->made++;
-    if (VOW_UNLIKELY(loop->places))
-        line->site = vow__site_number(where);
-    return line;
-}
-
-vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
-{
-    return new_line(loop, kind, where);
-}
-
 static void wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
-    if (s->flags & F_UNSEEN)
-        vow__unseen_remove(loop, s);
     if (s->kind == K_REJECTED)
-        vow__handled_late(loop, s);
+        vow__now_handled(loop, s);
     s->late = s->flags & F_LATE ? s->late + 1 : 1;
     s->flags |= F_LATE;
     vow__push(loop, c);
@@ -51,7 +28,7 @@ static inline vow_promise *derive(vow_promise *p, enum vow__kind kind, const cha
                                   const char *call)
 {
     vow_loop *loop = vow__check(p, call);
-    vow_promise *c = new_line(loop, kind, where);
+    vow_promise *c = vow__new_line(loop, kind, where);
     if (VOW_UNLIKELY(!c))
         return NULL;
     vow__wait_for(loop, c, p);
@@ -109,10 +86,25 @@ vow_promise *vow_then_catch_at(vow_promise *p, vow_then_fn *ok, vow_catch_fn *er
     return with_destroy(c, data, destroy, where);
 }
 
+/* Straight down for what nearly all calls are: a used line to take, a first consumer of a
+ * pending promise, nothing to destroy. No call but the last: no register is saved. */
 vow_promise *vow_then_at(vow_promise *p, vow_then_fn *fn, void *data, vow_destroy_fn *destroy,
                          const char *where)
 {
-    return vow_then_catch_at(p, fn, NULL, data, destroy, where);
+    vow_loop *loop = vow__check(p, "vow_then");
+    vow_promise *c = loop->free_lines;
+    if (VOW_UNLIKELY(!c || destroy || loop->places || vow__settled(p) || p->consumers))
+        return vow_then_catch_at(p, fn, NULL, data, destroy, where);
+    c = vow__new_line(loop, K_THEN, where);
+    c->next = NULL;
+    c->prev = c;
+    c->source = p;
+    c->data = data;
+    c->ok = fn;
+    c->err = NULL;
+    p->consumers = c;
+    p->outside--;
+    return c;
 }
 
 vow_promise *vow_catch_at(vow_promise *p, vow_catch_fn *fn, void *data, vow_destroy_fn *destroy,

@@ -49,10 +49,10 @@ static bool waits_for(vow_promise *q, const vow_promise *p)
 /* q is settled: its outcome is p's. */
 static void take_over_settled(vow_loop *loop, vow_promise *p, vow_promise *q)
 {
-    if (q->flags & F_UNSEEN)
-        vow__unseen_remove(loop, q);
-    vow_value outcome = vow__take_outcome(q);
     bool rejected = q->kind == K_REJECTED;
+    if (rejected)
+        vow__now_handled(loop, q);
+    vow_value outcome = vow__take_outcome(q);
     vow__drop_if_unwanted(loop, q);
     if (rejected)
         vow__reject(loop, p, outcome);

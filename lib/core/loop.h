@@ -147,22 +147,42 @@ static inline void vow__give(vow_loop *loop, vow_promise *line)
 uint16_t vow__site_number(const char *where);
 const char *vow__site_text(uint16_t site); /* NULL for 0 */
 bool vow__places_wanted(void);
+
+/* A new line with one handle; NULL when refused. The kind's own fields are the caller's. */
+static inline vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
+{
+    vow_promise *line = vow__take(loop);
+    if (VOW_UNLIKELY(!line))
+        return NULL;
+    line->outside = 1; /* these four: one store, and read as four later (never the other way) */
+    line->site = 0;
+    line->kind = (uint8_t)kind;
+    line->flags = 0;
+    line->consumers = NULL;
+    loop->made++;
+    if (VOW_UNLIKELY(loop->places))
+        line->site = vow__site_number(where);
+    return line;
+}
 /* the queue */
+static inline void vow__append(vow_loop *loop, vow_promise *p)
+{
+    p->next = NULL;
+    p->prev = loop->tail;
+    if (loop->tail)
+        loop->tail->next = p;
+    else
+        loop->head = p;
+    loop->tail = p;
+    if (VOW_UNLIKELY(!loop->awake)) {
+        loop->awake = true;
+        loop->wake(loop);
+    }
+}
 static inline void vow__push(vow_loop *loop, vow_promise *p)
 {
     p->flags |= F_QUEUED;
-    p->next = NULL;
-    p->prev = loop->tail;
-    if (loop->tail) {
-        loop->tail->next = p;
-    } else {
-        loop->head = p;
-        if (VOW_UNLIKELY(!loop->awake)) {
-            loop->awake = true;
-            loop->wake(loop);
-        }
-    }
-    loop->tail = p;
+    vow__append(loop, p);
 }
 static inline void vow__unqueue(vow_loop *loop, vow_promise *p)
 {
@@ -233,7 +253,8 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error);
 void vow__unseen_add(vow_loop *loop, vow_promise *p);
 void vow__unseen_remove(vow_loop *loop, vow_promise *p);
 void vow__report_unseen(vow_loop *loop);
-void vow__handled_late(vow_loop *loop, vow_promise *p);
+/* The rejected p has got a handler: nothing to report, or, late, that it was one too many. */
+void vow__now_handled(vow_loop *loop, vow_promise *p);
 void vow__report(vow_loop *loop, const vow_error *e, uint16_t site, bool late);
 /* An error that no promise carries (a detached chain's, a clean-up's): reports and takes. */
 void vow__report_error(vow_loop *loop, vow_error *e, uint16_t site);
@@ -243,7 +264,6 @@ void vow__report_error(vow_loop *loop, vow_error *e, uint16_t site);
 vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call);
 /* The refused promise, after `p` (may be NULL) was dropped and data destroyed. */
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy);
-vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where);
 /* c begins to wait for s: in its consumers, or as a late one. */
 void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s);
 

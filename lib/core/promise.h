@@ -60,6 +60,11 @@ enum vow__flag {
     F_DEAD = 64,    /* being dropped: `consumers` is a link of the drop machine    */
     F_HANDLED = 128 /* its rejection is not to be reported (any more)              */
 };
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define VOW__KF(kind, flags) ((uint16_t)((kind) << 8 | (flags)))
+#else
+#define VOW__KF(kind, flags) ((uint16_t)((kind) | (flags) << 8))
+#endif
 #define F_WANTED (F_LATE | F_KEPT | F_UNSEEN | F_BUSY)
 
 struct vow__combine_ops;
@@ -67,8 +72,12 @@ struct vow__combine_ops;
 struct vow_promise {
     uint32_t outside; /* handles held by the program                              */
     uint16_t site;    /* where it was made (site.c); 0: unknown                   */
-    uint8_t kind;
-    uint8_t flags;
+    union {
+        struct {
+            uint8_t kind, flags;
+        };
+        uint16_t kind_flags; /* both at once, on the straight path only: VOW__KF(kind, flags) */
+    };
     vow_promise *consumers;    /* first; first->prev is the last, last->next NULL.
                                   K_ELEMENT: previous element of its owner        */
     vow_promise *next, *prev;  /* siblings, or queue, or unseen, or free list     */
@@ -106,7 +115,7 @@ struct vow_promise {
         };
         struct {
             uint32_t late;     /* settled and F_LATE: queued late consumers       */
-            uint32_t reported; /* rejected: told to the unhandled hook            */
+            uint32_t reported; /* rejected: what the unhandled hook knows          */
         };
     };
 };

@@ -29,14 +29,13 @@ vow_promise *vow_promise_new_at(vow_loop *loop, vow_resolver **ret_resolver, con
 {
     vow__check_loop(loop, "vow_promise_new");
     vow_promise *p = vow__new_line(loop, K_SOURCE, where);
-    if (VOW_UNLIKELY(!p)) {
+    if (VOW_LIKELY(p != NULL)) {
+        p->source = NULL;
+        p->data = NULL;
+        p->stop = p->destroy = NULL;
+    } else {
         p = vow__refuse(loop, NULL, NULL, NULL);
-        *ret_resolver = (vow_resolver *)p;
-        return p;
     }
-    p->source = NULL;
-    p->data = NULL;
-    p->stop = p->destroy = NULL;
     *ret_resolver = (vow_resolver *)p;
     return p;
 }
@@ -86,10 +85,8 @@ static void use_inert(vow_loop *loop, vow_promise *p, const char *call)
     }
 }
 
-void vow_resolve(vow_resolver *r, vow_value v)
+static void resolve(vow_loop *loop, vow_promise *p, vow_value v)
 {
-    vow_loop *loop = check(r, "vow_resolve");
-    vow_promise *p = line_of(r);
     if (VOW_UNLIKELY(!is_live(p))) {
         use_inert(loop, p, "vow_resolve");
         vow_release(v);
@@ -97,12 +94,24 @@ void vow_resolve(vow_resolver *r, vow_value v)
     }
     vow_destroy_fn *destroy = p->destroy;
     void *op = p->data;
-    if (VOW_LIKELY(vow__is_plain(v)))
-        vow__fulfil(loop, p, v);
-    else
-        vow__resolve_with(loop, p, v);
-    if (VOW_UNLIKELY(destroy != NULL))
+    vow__resolve_with(loop, p, v);
+    if (destroy)
         destroy(op);
+}
+
+/* Straight down: a plain value for a source without flags and hooks that somebody waits for. */
+void vow_resolve(vow_resolver *r, vow_value v)
+{
+    vow_loop *loop = check(r, "vow_resolve");
+    vow_promise *p = line_of(r);
+    if (VOW_UNLIKELY(p->kind_flags != VOW__KF(K_SOURCE, 0) || !vow__is_plain(v) || p->destroy ||
+                     !p->consumers)) {
+        resolve(loop, p, v);
+        return;
+    }
+    p->kind_flags = VOW__KF(K_FULFILLED, F_QUEUED);
+    p->value = v;
+    vow__append(loop, p);
 }
 
 void vow_reject(vow_resolver *r, vow_error *e) { vow_resolve(r, vow_error_value(e)); }

@@ -72,20 +72,14 @@ static void settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value re
 }
 
 /* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. */
-static inline void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok,
+static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok,
                         vow_catch_fn *err)
 {
     loop->handlers++;
     c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
     c->source = NULL;
     vow__user_begin(loop, c);
-    vow_value result = ok ? ok(in, c->data) : err(vow_as_error(in), c->data);
-    if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && vow__wanted(c))) {
-        loop->running = NULL;
-        vow__fulfil(loop, c, result);
-    } else {
-        settle_by(loop, c, in, result);
-    }
+    settle_by(loop, c, in, ok ? ok(in, c->data) : err(vow_as_error(in), c->data));
 }
 
 /* The error of a failed clean-up wins and carries what it replaces. c settles before any
@@ -283,12 +277,8 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
         p->consumers = c->next;
         if (c->next)
             c->next->prev = c->prev;
+        run(loop, c, p);
         served++;
-        if (VOW_LIKELY(c->kind == K_THEN && c->ok && p->kind == K_FULFILLED &&
-                       !(c->flags & F_CANCEL)))
-            call(loop, c, p->value, c->ok, NULL); /* what nearly all are: straight down */
-        else
-            run(loop, c, p);
     }
     p->flags &= (uint8_t)~F_BUSY;
     if (VOW_UNLIKELY(p->consumers != NULL))
@@ -296,6 +286,48 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
     else
         vow__drop_if_unwanted(loop, p);
     return served;
+}
+
+/* Straight down, with nothing that the general way would do left out: a fulfilled promise
+ * whose only consumer is an unflagged `then`, at the head of the queue. */
+static bool is_straight(const vow_promise *p)
+{
+    if (p->kind_flags != VOW__KF(K_FULFILLED, F_QUEUED))
+        return false;
+    const vow_promise *c = p->consumers;
+    return !c->next && c->kind_flags == VOW__KF(K_THEN, 0) && c->ok;
+}
+static inline void serve_straight(vow_loop *loop, vow_promise *p)
+{
+    vow_promise *c = p->consumers, *second = p->next;
+    loop->head = second;
+    if (second)
+        second->prev = NULL;
+    else
+        loop->tail = NULL;
+    p->consumers = NULL;
+    p->kind_flags = VOW__KF(K_FULFILLED, F_BUSY);
+    c->source = NULL;
+    loop->handlers++;
+    vow__user_begin(loop, c);
+    vow_value in = p->value, result = c->ok(in, c->data);
+    if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && (c->consumers || c->outside) &&
+                   c->kind_flags == VOW__KF(K_THEN, 0))) {
+        loop->running = NULL;
+        c->value = result;
+        c->kind_flags = VOW__KF(K_FULFILLED, c->consumers ? F_QUEUED : 0);
+        if (c->consumers)
+            vow__append(loop, c);
+    } else {
+        settle_by(loop, c, in, result);
+    }
+    if (VOW_LIKELY(!p->outside && !p->consumers && vow__is_plain(in) &&
+                   p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
+        vow__give(loop, p);
+        return;
+    }
+    p->flags &= (uint8_t)~F_BUSY;
+    vow__drop_if_unwanted(loop, p);
 }
 
 /* One consumer that came after its source had settled, or was cut off from it. */
@@ -344,8 +376,13 @@ size_t vow__drain(vow_loop *loop, size_t most)
     size_t served = 0;
     vow_promise *p;
     while (served < most && (p = loop->head) != NULL) {
+        if (VOW_LIKELY(is_straight(p))) {
+            serve_straight(loop, p);
+            served++;
+            continue;
+        }
         vow__unqueue(loop, p);
-        if (VOW_LIKELY(vow__settled(p))) {
+        if (vow__settled(p)) {
             served += serve_settled(loop, p, most - served);
             continue;
         }

@@ -10,15 +10,16 @@
 
 #include "core/loop.h"
 
+/* vow_promise.reported; 0: there was nothing to tell */
+enum { REPORTED = 1, HANDLED_LATE = 2 };
+
 static bool never_reported(const vow_error *e)
 {
     return vow__is_cancel(e) || e == vow__error_ready(VOW_ECLOSED);
 }
 
-void vow__unseen_add(vow_loop *loop, vow_promise *p)
+static void add(vow_loop *loop, vow_promise *p)
 {
-    if ((p->flags & F_HANDLED) || never_reported(p->value.as.p))
-        return;
     p->flags |= F_UNSEEN;
     p->prev = NULL;
     p->next = loop->unseen;
@@ -31,6 +32,12 @@ void vow__unseen_add(vow_loop *loop, vow_promise *p)
         loop->awake = true;
         loop->wake(loop);
     }
+}
+
+void vow__unseen_add(vow_loop *loop, vow_promise *p)
+{
+    if (!(p->flags & F_HANDLED) && !never_reported(p->value.as.p))
+        add(loop, p);
 }
 
 void vow__unseen_remove(vow_loop *loop, vow_promise *p)
@@ -76,17 +83,16 @@ void vow__report_error(vow_loop *loop, vow_error *e, uint16_t site)
     vow_error_unref(e);
 }
 
-/* The rejected p gets a handler. */
-void vow__handled_late(vow_loop *loop, vow_promise *p)
+void vow__now_handled(vow_loop *loop, vow_promise *p)
 {
     if (p == loop->no_memory && loop->refusals)
         loop->refusals--;
-    if (!p->reported)
-        return;
-    p->reported = 0;
-    p->flags |= F_BUSY;
-    vow__report(loop, p->value.as.p, p->site, true);
-    p->flags &= (uint8_t)~F_BUSY;
+    if ((p->flags & F_UNSEEN) && p->reported == 0) {
+        vow__unseen_remove(loop, p);
+    } else if (p->reported == REPORTED) {
+        p->reported = HANDLED_LATE;
+        add(loop, p); /* to tell that, not from inside the builder that we are in */
+    }
 }
 
 void vow__report_unseen(vow_loop *loop)
@@ -99,9 +105,10 @@ void vow__report_unseen(vow_loop *loop)
     vow_promise *p;
     while ((p = loop->unseen_last) != NULL) {
         vow__unseen_remove(loop, p);
+        bool late = p->reported == HANDLED_LATE;
         p->flags |= F_BUSY | F_HANDLED;
-        p->reported = 1;
-        vow__report(loop, p->value.as.p, p->site, false);
+        p->reported = late ? 0 : REPORTED;
+        vow__report(loop, p->value.as.p, p->site, late);
         p->flags &= (uint8_t)~F_BUSY;
         vow__drop_if_unwanted(loop, p);
     }
