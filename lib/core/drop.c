@@ -79,13 +79,15 @@ static void stop_dropped(vow_loop *loop, vow_promise *p)
 {
     vow_destroy_fn *stop = p->stop, *destroy = p->destroy;
     void *op = p->data;
+    if (p->kind == K_ORPHAN) {
+        vow__give(loop, p);
+        return;
+    }
     if (!stop) {
-        p->kind = p->kind == K_SOURCE ? K_ZOMBIE : K_FREE;
+        p->kind = K_ZOMBIE;
         p->flags = 0;
         if (destroy)
-            destroy(op);
-        if (p->kind == K_FREE)
-            vow__give(loop, p);
+            destroy(op); /* last: it may use the resolver, and p is gone */
         return;
     }
     p->flags |= F_CANCEL;
