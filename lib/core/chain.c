@@ -6,39 +6,13 @@
 
 #include "core/loop.h"
 
-static void wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
+void vow__wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
     if (s->kind == K_REJECTED)
         vow__now_handled(loop, s);
     s->late = s->flags & F_LATE ? s->late + 1 : 1;
     s->flags |= F_LATE;
     vow__push(loop, c);
-}
-
-void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    c->source = s;
-    if (VOW_LIKELY(!vow__settled(s)))
-        vow__add_consumer(s, c);
-    else
-        wait_for_settled(loop, c, s);
-}
-
-static inline vow_promise *derive(vow_promise *p, enum vow__kind kind, const char *where,
-                                  const char *call)
-{
-    vow_loop *loop = vow__check(p, call);
-    vow_promise *c = vow__new_line(loop, kind, where);
-    if (VOW_UNLIKELY(!c))
-        return NULL;
-    vow__wait_for(loop, c, p);
-    p->outside--;
-    return c;
-}
-
-vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call)
-{
-    return derive(p, kind, where, call);
 }
 
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
@@ -66,7 +40,7 @@ static vow_promise *with_destroy(vow_promise *c, void *data, vow_destroy_fn *des
 vow_promise *vow_handle_at(vow_promise *p, vow_handle_fn *fn, void *data, vow_destroy_fn *destroy,
                            const char *where)
 {
-    vow_promise *c = derive(p, K_HANDLE, where, "vow_handle");
+    vow_promise *c = vow__derive(p, K_HANDLE, where, "vow_handle");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -77,7 +51,7 @@ vow_promise *vow_handle_at(vow_promise *p, vow_handle_fn *fn, void *data, vow_de
 vow_promise *vow_then_catch_at(vow_promise *p, vow_then_fn *ok, vow_catch_fn *err, void *data,
                                vow_destroy_fn *destroy, const char *where)
 {
-    vow_promise *c = derive(p, K_THEN, where, "vow_then or vow_catch");
+    vow_promise *c = vow__derive(p, K_THEN, where, "vow_then or vow_catch");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -117,7 +91,7 @@ vow_promise *vow_finally_at(vow_promise *p, vow_finally_fn *fn, void *data,
                             vow_destroy_fn *destroy, const char *where)
 {
     VOW_CHECK(fn, "vow_finally at %s: the function is NULL", where);
-    vow_promise *c = derive(p, K_FINALLY, where, "vow_finally");
+    vow_promise *c = vow__derive(p, K_FINALLY, where, "vow_finally");
     if (VOW_UNLIKELY(!c))
         return vow__refuse(vow__loop_of(p), p, data, destroy);
     c->data = data;
@@ -150,7 +124,7 @@ vow_promise *vow_context_at(vow_promise *p, const char *where, const char *forma
     va_end(arguments);
     if (!wrapper)
         return vow__refuse(loop, p, NULL, NULL);
-    vow_promise *c = derive(p, K_CONTEXT, where, "vow_context");
+    vow_promise *c = vow__derive(p, K_CONTEXT, where, "vow_context");
     if (VOW_UNLIKELY(!c)) {
         vow_error_unref(wrapper);
         return vow__refuse(loop, p, NULL, NULL);
@@ -162,7 +136,7 @@ vow_promise *vow_context_at(vow_promise *p, const char *where, const char *forma
 void vow_detach_at(vow_promise *p, vow_error_fn *on_error, void *data, vow_destroy_fn *destroy,
                    const char *where)
 {
-    vow_promise *c = derive(p, K_DETACH, where, "vow_detach");
+    vow_promise *c = vow__derive(p, K_DETACH, where, "vow_detach");
     if (VOW_LIKELY(c != NULL)) {
         c->outside = 0;
         c->flags |= F_KEPT;

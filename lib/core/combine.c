@@ -41,7 +41,7 @@ bool vow__combine_add(vow_promise *c, vow_promise *input, uint64_t index, const 
     return true;
 }
 
-static void remove_element(vow_promise *c, vow_promise *e)
+static inline void remove_element(vow_promise *c, vow_promise *e)
 {
     vow_promise *after = e->next_element, *before = e->consumers;
     if (e == c->first)
@@ -124,6 +124,17 @@ void vow__combine_let_go(vow_loop *loop, vow_promise *c, vow_promise *e)
     if (unwanted)
         vow__drop(loop, unwanted);
     lose(loop, c, outcome, false);
+}
+
+bool vow__combine_store(vow_loop *loop, vow_promise *e, vow_value plain)
+{
+    vow_promise *c = e->data;
+    if ((c->bits & COMBINE_DECIDED) || !c->ops->store || c->left == 1)
+        return false;
+    c->ops->store(c->state, e->index, plain);
+    remove_element(c, e);
+    vow__give(loop, e);
+    return true;
 }
 
 void vow__combine_input_settled(vow_loop *loop, vow_promise *e, vow_promise *input)

@@ -259,12 +259,31 @@ void vow__report(vow_loop *loop, const vow_error *e, uint16_t site, bool late);
 /* An error that no promise carries (a detached chain's, a clean-up's): reports and takes. */
 void vow__report_error(vow_loop *loop, vow_error *e, uint16_t site);
 
-/* chain.c: what builders are made of. A new line that waits for p, whose handle it takes;
- * NULL when refused (p is then still the caller's). */
-vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where, const char *call);
+/* chain.c: what builders are made of.
+ * c begins to wait for s: in its consumers, or as a late one. */
+void vow__wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s);
+static inline void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    c->source = s;
+    if (VOW_LIKELY(!vow__settled(s)))
+        vow__add_consumer(s, c);
+    else
+        vow__wait_for_settled(loop, c, s);
+}
+/* A new line that waits for p, whose handle it takes; NULL when refused (p is then still
+ * the caller's). */
+static inline vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, const char *where,
+                                       const char *call)
+{
+    vow_loop *loop = vow__check(p, call);
+    vow_promise *c = vow__new_line(loop, kind, where);
+    if (VOW_UNLIKELY(!c))
+        return NULL;
+    vow__wait_for(loop, c, p);
+    p->outside--;
+    return c;
+}
 /* The refused promise, after `p` (may be NULL) was dropped and data destroyed. */
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy);
-/* c begins to wait for s: in its consumers, or as a late one. */
-void vow__wait_for(vow_loop *loop, vow_promise *c, vow_promise *s);
 
 #endif

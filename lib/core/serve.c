@@ -288,18 +288,18 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
     return served;
 }
 
-/* Straight down, with nothing that the general way would do left out: a fulfilled promise
- * whose only consumer is an unflagged `then`, at the head of the queue. */
+/* Straight down, with nothing left out that the general way would do: a fulfilled promise at
+ * the head of the queue whose only consumer is an unflagged `then`, or the element of a
+ * combinator that only stores plain values. */
+
 static bool is_straight(const vow_promise *p)
 {
-    if (p->kind_flags != VOW__KF(K_FULFILLED, F_QUEUED))
-        return false;
-    const vow_promise *c = p->consumers;
-    return !c->next && c->kind_flags == VOW__KF(K_THEN, 0) && c->ok;
+    return p->kind_flags == VOW__KF(K_FULFILLED, F_QUEUED) && !p->consumers->next;
 }
-static inline void serve_straight(vow_loop *loop, vow_promise *p)
+
+static inline void pop_head(vow_loop *loop, vow_promise *p)
 {
-    vow_promise *c = p->consumers, *second = p->next;
+    vow_promise *second = p->next;
     loop->head = second;
     if (second)
         second->prev = NULL;
@@ -307,6 +307,22 @@ static inline void serve_straight(vow_loop *loop, vow_promise *p)
         loop->tail = NULL;
     p->consumers = NULL;
     p->kind_flags = VOW__KF(K_FULFILLED, F_BUSY);
+}
+
+static inline void end_straight(vow_loop *loop, vow_promise *p, vow_value v)
+{
+    if (VOW_LIKELY(!p->outside && !p->consumers && vow__is_plain(v) &&
+                   p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
+        vow__give(loop, p);
+    } else {
+        p->flags &= (uint8_t)~F_BUSY;
+        vow__drop_if_unwanted(loop, p);
+    }
+}
+
+static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
+{
+    pop_head(loop, p);
     c->source = NULL;
     loop->handlers++;
     vow__user_begin(loop, c);
@@ -321,13 +337,26 @@ static inline void serve_straight(vow_loop *loop, vow_promise *p)
     } else {
         settle_by(loop, c, in, result);
     }
-    if (VOW_LIKELY(!p->outside && !p->consumers && vow__is_plain(in) &&
-                   p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
-        vow__give(loop, p);
-        return;
+    end_straight(loop, p, in);
+}
+
+/* False: nothing was done, the general way is to be taken. */
+static inline bool serve_straight(vow_loop *loop, vow_promise *p)
+{
+    if (VOW_UNLIKELY(!is_straight(p)))
+        return false;
+    vow_promise *c = p->consumers;
+    if (c->kind_flags == VOW__KF(K_THEN, 0) && c->ok) {
+        then_straight(loop, p, c);
+        return true;
     }
-    p->flags &= (uint8_t)~F_BUSY;
-    vow__drop_if_unwanted(loop, p);
+    if (c->kind_flags == VOW__KF(K_ELEMENT, 0) && vow__is_plain(p->value) &&
+        vow__combine_store(loop, c, p->value)) {
+        pop_head(loop, p);
+        end_straight(loop, p, p->value);
+        return true;
+    }
+    return false;
 }
 
 /* One consumer that came after its source had settled, or was cut off from it. */
@@ -361,6 +390,18 @@ static void serve_thenable(vow_loop *loop, vow_promise *p)
     vow__drop_if_unwanted(loop, p);
 }
 
+static size_t serve(vow_loop *loop, vow_promise *p, size_t most)
+{
+    vow__unqueue(loop, p);
+    if (vow__settled(p))
+        return serve_settled(loop, p, most);
+    if (p->kind == K_THENABLE)
+        serve_thenable(loop, p);
+    else
+        serve_single(loop, p);
+    return 1;
+}
+
 size_t vow__drain(vow_loop *loop, size_t most)
 {
     if (loop->draining || loop->dropping || loop->guarded || loop->running) {
@@ -376,21 +417,7 @@ size_t vow__drain(vow_loop *loop, size_t most)
     size_t served = 0;
     vow_promise *p;
     while (served < most && (p = loop->head) != NULL) {
-        if (VOW_LIKELY(is_straight(p))) {
-            serve_straight(loop, p);
-            served++;
-            continue;
-        }
-        vow__unqueue(loop, p);
-        if (vow__settled(p)) {
-            served += serve_settled(loop, p, most - served);
-            continue;
-        }
-        if (p->kind == K_THENABLE)
-            serve_thenable(loop, p);
-        else
-            serve_single(loop, p);
-        served++;
+        served += VOW_LIKELY(serve_straight(loop, p)) ? 1 : serve(loop, p, most - served);
     }
     if (!loop->head || ++loop->drains_unreported >= 64)
         vow__report_unseen(loop);

@@ -76,9 +76,10 @@ static void free_map(void *state)
     vow__free(state);
 }
 
-static const struct vow__combine_ops map_ops = {"map", input_settled, all_done, free_map};
+static const struct vow__combine_ops map_ops = {"map", input_settled, all_done, free_map,
+                                                NULL};
 static const struct vow__combine_ops for_each_ops = {"for_each", input_settled, all_done,
-                                                     free_map};
+                                                     free_map, NULL};
 
 struct range {
     size_t n, limit;

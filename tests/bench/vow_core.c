@@ -85,6 +85,32 @@ static void adopt(long n)
     CHECK(sum == n / BATCH * (BATCH * (BATCH - 1L) / 2));
 }
 
+typedef vow_promise *combine_fn(vow_loop *, size_t, vow_promise **, const char *);
+
+/* Per input: making, combining, resolving, completion, release. */
+static void combine(long n, combine_fn *fn, int array)
+{
+    static vow_promise *inputs[BATCH];
+    static vow_resolver *resolvers[BATCH];
+    for (long b = 0; b < n; b += BATCH) {
+        for (long i = 0; i < BATCH; i++)
+            inputs[i] = vow_promise_new(loop, &resolvers[i]);
+        vow_promise *p = fn(loop, BATCH, inputs, VOW_HERE);
+        for (long i = 0; i < BATCH; i++)
+            vow_resolve(resolvers[i], vow_int(i));
+        vow_drain(loop, SIZE_MAX);
+        vow_value result = vow_peek(p);
+        long got = 0;
+        for (long i = 0; array && i < BATCH; i++)
+            got += vow_as_int(vow_at(result, (size_t)i));
+        CHECK(array ? got == BATCH * (BATCH - 1L) / 2 : vow_as_int(result) == 0);
+        vow_unref(p);
+    }
+}
+static void all_1000(long n) { combine(n, vow_all_n_at, 1); }
+static void any_1000(long n) { combine(n, vow_any_n_at, 0); }
+static void race_1000(long n) { combine(n, vow_race_n_at, 0); }
+
 static void pending_memory(void)
 {
     enum { MILLION = 1000000 };
@@ -111,6 +137,9 @@ static const struct workload {
     {"chain_1000", chain_1000, 10000000},
     {"chain_100000", chain_100000, 10000000},
     {"adopt", adopt, 5000000},
+    {"all_1000", all_1000, 10000000},
+    {"any_1000", any_1000, 10000000},
+    {"race_1000", race_1000, 10000000},
 };
 
 int main(int argc, char **argv)
