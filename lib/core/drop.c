@@ -27,8 +27,11 @@ vow_promise *vow__leave_source(vow_loop *loop, vow_promise *c)
     c->source = NULL;
     if (c->flags & F_QUEUED) {
         vow__unqueue(loop, c);
-        if (s && --s->late == 0)
+        if (s && --s->late == 0) {
             s->flags &= (uint8_t)~F_LATE;
+            if (s->kind == K_REJECTED && !s->consumers && !(s->flags & F_BUSY))
+                vow__unseen_add(loop, s);
+        }
     } else if (s) {
         vow__remove_consumer(s, c);
         if (vow__settled(s) && !s->consumers && (s->flags & F_QUEUED)) {
@@ -137,29 +140,22 @@ static void free_line(vow_loop *loop, vow_promise *p)
     vow__give(loop, p);
 }
 
-/* Takes all elements off the combinator; inputs nobody else wants are dead, in input
- * order. True: the running handler's promise is one of them. */
+/* Takes all elements off the combinator; inputs nobody else wants are dead, the last one
+ * first: `down` turns their order round. True: the running handler's promise is one of them. */
 static bool let_inputs_go(vow_loop *loop, vow_promise *combine)
 {
-    vow_promise *first = NULL, **end = &first;
     bool running = false;
     while (combine->first) {
         vow_promise *e = combine->first;
         combine->first = e->next_element;
         vow_promise *input = vow__leave_source(loop, e);
         vow__give(loop, e);
-        if (input && input == loop->running) {
+        if (input && input == loop->running)
             running = true;
-        } else if (input) {
-            input->flags |= F_DEAD;
-            input->consumers = NULL;
-            *end = input;
-            end = &input->consumers;
-        }
+        else if (input)
+            add_dead(loop, input);
     }
     combine->left = 0;
-    *end = loop->dead;
-    loop->dead = first;
     return running;
 }
 

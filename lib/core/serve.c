@@ -149,7 +149,7 @@ static void run_attached(vow_loop *loop, vow_promise *c, vow_promise *s)
     vow_value outcome = take_input(c, s);
     vow_destroy_fn *destroy = c->destroy;
     void *data = c->data;
-    c->kind = K_FOLLOW; /* what is left of it, should destroy drop it */
+    c->kind = K_HANDLE; /* whose line owns nothing, should destroy drop it */
     c->source = NULL;
     vow__user_begin(loop, c);
     destroy(data);
@@ -369,7 +369,7 @@ static void serve_single(vow_loop *loop, vow_promise *c)
     }
     if (--s->late == 0)
         s->flags &= (uint8_t)~F_LATE;
-    s->flags |= F_BUSY;
+    s->flags |= s->kind == K_REJECTED ? F_BUSY | F_HANDLED : F_BUSY;
     run(loop, c, s);
     s->flags &= (uint8_t)~F_BUSY;
     vow__drop_if_unwanted(loop, s);
