@@ -170,8 +170,8 @@ vow_promise *vow_shield_at(vow_promise *p, const char *where)
     keep->flags |= F_KEPT;
     keep->data = shield;
     shield->data = keep;
+    vow__wait_for(loop, shield, p); /* first: the keeper looks what became of it */
     vow__wait_for(loop, keep, p);
-    vow__wait_for(loop, shield, p);
     p->outside--;
     return shield;
 }

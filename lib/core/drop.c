@@ -121,8 +121,7 @@ static void free_line(vow_loop *loop, vow_promise *p)
         vow_error_unref(p->data);
         break;
     case K_SHIELD:
-        if (p->data)
-            ((vow_promise *)p->data)->data = NULL;
+        ((vow_promise *)p->data)->data = NULL;
         break;
     case K_COMBINE:
         if (p->bits & COMBINE_DECIDED)

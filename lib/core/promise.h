@@ -40,8 +40,9 @@ enum vow__kind {
     K_FOLLOW,   /* takes source's outcome                                         */
     K_ATTACH,   /* takes source's outcome, then destroy(data)                     */
     K_CONTEXT,  /* wraps source's error in the prepared error in `data`           */
-    K_SHIELD,   /* takes source's outcome; `data` is its K_KEEP, or NULL          */
-    K_KEEP,     /* keeps a shield's source running; `data` is the K_SHIELD or NULL */
+    K_SHIELD,   /* takes source's outcome; `data` is its K_KEEP                   */
+    K_KEEP,     /* keeps a shield's source running; `data`: the K_SHIELD; NULL when
+                   that is gone or cut off; itself when that has the outcome       */
     K_DETACH,   /* the end of a detached chain: on_error, destroy                 */
     K_ELEMENT,  /* one input of the K_COMBINE in `data`                           */
     K_FULFILLED,

@@ -175,27 +175,20 @@ static void add_context(vow_loop *loop, vow_promise *c, vow_promise *s)
     vow__reject(loop, c, vow_error_value(wrapper));
 }
 
+/* The shield stands before its keeper: it has run, was cut off, or is gone by now. */
 static void end_keep(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
-    vow_promise *shield = c->data;
-    if (shield)
-        shield->data = NULL;
-    else if (s->kind == K_REJECTED)
+    if (c->data != c && s->kind == K_REJECTED)
         vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
     vow__give(loop, c);
 }
 
 static void end_shield(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
-    vow_error *unseen = NULL;
-    uint16_t site = c->site;
-    if (!s && c->data)
-        ((vow_promise *)c->data)->data = NULL; /* cut off: the K_KEEP reports from now on */
-    else if (s && (c->flags & F_CANCEL) && s->kind == K_REJECTED)
-        unseen = vow_error_ref(vow_as_error(s->value));
+    vow_promise *keep = c->data;
+    bool delivers = s && !(c->flags & F_CANCEL);
+    keep->data = delivers ? keep : NULL;
     pass(loop, c, s);
-    if (unseen)
-        vow__report_error(loop, unseen, site);
 }
 
 static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
