@@ -27,19 +27,15 @@ vow_promise *vow__leave_source(vow_loop *loop, vow_promise *c)
     c->source = NULL;
     if (c->flags & F_QUEUED) {
         vow__unqueue(loop, c);
-        if (s && --s->late == 0) {
+        if (s && --s->late == 0)
             s->flags &= (uint8_t)~F_LATE;
-            if (s->kind == K_REJECTED && !s->consumers && !(s->flags & F_BUSY))
-                vow__unseen_add(loop, s);
-        }
     } else if (s) {
         vow__remove_consumer(s, c);
-        if (vow__settled(s) && !s->consumers && (s->flags & F_QUEUED)) {
+        if (vow__settled(s) && !s->consumers && (s->flags & F_QUEUED))
             vow__unqueue(loop, s);
-            if (s->kind == K_REJECTED && !(s->flags & F_BUSY))
-                vow__unseen_add(loop, s);
-        }
     }
+    if (s)
+        vow__unseen_if_left(loop, s);
     return s && !vow__wanted(s) ? s : NULL;
 }
 

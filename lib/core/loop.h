@@ -252,6 +252,12 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error);
 /* unhandled.c */
 void vow__unseen_add(vow_loop *loop, vow_promise *p);
 void vow__unseen_remove(vow_loop *loop, vow_promise *p);
+/* A consumer of the rejected s is gone: if it was the last and none saw the error, s is unseen. */
+static inline void vow__unseen_if_left(vow_loop *loop, vow_promise *s)
+{
+    if (s->kind == K_REJECTED && !s->consumers && !(s->flags & (F_LATE | F_BUSY | F_UNSEEN)))
+        vow__unseen_add(loop, s);
+}
 void vow__report_unseen(vow_loop *loop);
 /* The rejected p has got a handler: nothing to report, or, late, that it was one too many. */
 void vow__now_handled(vow_loop *loop, vow_promise *p);

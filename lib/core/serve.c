@@ -260,24 +260,29 @@ static void push_front(vow_loop *loop, vow_promise *p)
     loop->head = p;
 }
 
-/* The consumers that p had when it settled, at most `most` of them. */
+/* The consumers that p had when it settled, at most `most` of them. A cancelled one does not
+ * see the error, so it does not handle it. */
 static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
 {
     size_t served = 0;
     vow_promise *c;
-    p->flags |= p->kind == K_REJECTED ? F_BUSY | F_HANDLED : F_BUSY;
+    p->flags |= F_BUSY;
     while ((c = p->consumers) != NULL && served < most) {
         p->consumers = c->next;
         if (c->next)
             c->next->prev = c->prev;
+        if (!(c->flags & F_CANCEL))
+            p->flags |= F_HANDLED;
         run(loop, c, p);
         served++;
     }
     p->flags &= (uint8_t)~F_BUSY;
-    if (VOW_UNLIKELY(p->consumers != NULL))
+    if (VOW_UNLIKELY(p->consumers != NULL)) {
         push_front(loop, p);
-    else
-        vow__drop_if_unwanted(loop, p);
+        return served;
+    }
+    vow__unseen_if_left(loop, p);
+    vow__drop_if_unwanted(loop, p);
     return served;
 }
 
@@ -362,9 +367,10 @@ static void serve_single(vow_loop *loop, vow_promise *c)
     }
     if (--s->late == 0)
         s->flags &= (uint8_t)~F_LATE;
-    s->flags |= s->kind == K_REJECTED ? F_BUSY | F_HANDLED : F_BUSY;
+    s->flags |= c->flags & F_CANCEL ? F_BUSY : F_BUSY | F_HANDLED;
     run(loop, c, s);
     s->flags &= (uint8_t)~F_BUSY;
+    vow__unseen_if_left(loop, s);
     vow__drop_if_unwanted(loop, s);
 }
 
