@@ -41,20 +41,6 @@ bool vow__combine_add(vow_promise *c, vow_promise *input, uint64_t index, const 
     return true;
 }
 
-static inline void remove_element(vow_promise *c, vow_promise *e)
-{
-    vow_promise *after = e->next_element, *before = e->consumers;
-    if (e == c->first)
-        c->first = after;
-    else
-        before->next_element = after;
-    if (after)
-        after->consumers = before;
-    else if (c->first)
-        c->first->consumers = before;
-    c->left--;
-}
-
 void vow__combine_deliver(vow_loop *loop, vow_promise *c)
 {
     if (c->left == 0 && (c->bits & COMBINE_DECIDED))
@@ -118,7 +104,7 @@ void vow__combine_let_go(vow_loop *loop, vow_promise *c, vow_promise *e)
         outcome = vow_keep(input->value);
         input->flags |= F_HANDLED;
     }
-    remove_element(c, e);
+    vow__combine_remove(c, e);
     vow_promise *unwanted = vow__leave_source(loop, e);
     vow__give(loop, e);
     if (unwanted)
@@ -126,23 +112,12 @@ void vow__combine_let_go(vow_loop *loop, vow_promise *c, vow_promise *e)
     lose(loop, c, outcome, false);
 }
 
-bool vow__combine_store(vow_loop *loop, vow_promise *e, vow_value plain)
-{
-    vow_promise *c = e->data;
-    if ((c->bits & COMBINE_DECIDED) || !c->ops->store || c->left == 1)
-        return false;
-    c->ops->store(c->state, e->index, plain);
-    remove_element(c, e);
-    vow__give(loop, e);
-    return true;
-}
-
 void vow__combine_input_settled(vow_loop *loop, vow_promise *e, vow_promise *input)
 {
     vow_promise *c = e->data;
     uint64_t index = e->index;
     vow_value outcome = e->flags & F_CANCEL ? vow__fail_ready(ECANCELED) : vow__take_outcome(input);
-    remove_element(c, e);
+    vow__combine_remove(c, e);
     vow__give(loop, e);
     vow__user_begin(loop, c);
     if (c->bits & COMBINE_DECIDED)

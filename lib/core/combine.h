@@ -19,9 +19,9 @@ struct vow__combine_ops {
     void (*last)(vow_promise *combine);
     /* Gives the state back: on deciding and on drop, when state is not NULL. */
     void (*done)(void *state);
-    /* May be NULL. Instead of input(), for a plain value that is not the last one: takes it,
-     * runs no code of the user's, decides nothing. */
-    void (*store)(void *state, uint64_t index, vow_value plain);
+    /* `state` is a vow__array, and all that input() would do with a plain value that is not
+     * the last is to put it there: so that need not be called. */
+    bool fills_array;
 };
 
 enum {
@@ -41,9 +41,20 @@ void vow__combine_ready(vow_promise *combine);
 void vow__combine_decide(vow_promise *combine, vow_value result);
 
 /* for serve.c and cancel.c */
+static inline void vow__combine_remove(vow_promise *c, vow_promise *e)
+{
+    vow_promise *after = e->next_element, *before = e->consumers;
+    if (e == c->first)
+        c->first = after;
+    else
+        before->next_element = after;
+    if (after)
+        after->consumers = before;
+    else if (c->first)
+        c->first->consumers = before;
+    c->left--;
+}
 void vow__combine_input_settled(vow_loop *loop, vow_promise *element, vow_promise *input);
-/* The straight way for a plain value, if the policy has it. False: take the general one. */
-bool vow__combine_store(vow_loop *loop, vow_promise *element, vow_value plain);
 /* Marks as decided without touching the elements. Takes result. */
 void vow__combine_set_result(vow_promise *combine, vow_value result);
 /* Takes the element off without cancelling its input. */

@@ -338,6 +338,14 @@ static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
     end_straight(loop, p, in);
 }
 
+/* Is v only to be put into the array of the element's combinator? */
+static inline bool fills(const vow_promise *element, vow_value v)
+{
+    const vow_promise *combine = element->data;
+    return vow__is_plain(v) && !(combine->bits & COMBINE_DECIDED) && combine->ops->fills_array &&
+           combine->left > 1;
+}
+
 /* False: nothing was done, the general way is to be taken. */
 static inline bool serve_straight(vow_loop *loop, vow_promise *p)
 {
@@ -348,8 +356,11 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
         then_straight(loop, p, c);
         return true;
     }
-    if (c->kind_flags == VOW__KF(K_ELEMENT, 0) && vow__is_plain(p->value) &&
-        vow__combine_store(loop, c, p->value)) {
+    if (c->kind_flags == VOW__KF(K_ELEMENT, 0) && fills(c, p->value)) {
+        vow_promise *combine = c->data;
+        ((vow__array *)combine->state)->items[c->index] = p->value;
+        vow__combine_remove(combine, c);
+        vow__give(loop, c);
         pop_head(loop, p);
         end_straight(loop, p, p->value);
         return true;

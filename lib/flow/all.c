@@ -11,14 +11,9 @@ static vow_value array_of(void *state)
     return (vow_value){.type = vow_array_type(), .as.p = state};
 }
 
-static void store(void *state, uint64_t index, vow_value v)
-{
-    vow__array_put(array_of(state), (size_t)index, v);
-}
-
 static void keep(vow_promise *c, uint64_t index, vow_value outcome)
 {
-    store(c->state, index, outcome);
+    vow__array_put(array_of(c->state), (size_t)index, outcome);
 }
 
 static void keep_or_fail(vow_promise *c, uint64_t index, vow_value outcome)
@@ -39,9 +34,9 @@ static void give_results(vow_promise *c)
 static void release_results(void *state) { vow__release(array_of(state)); }
 
 static const struct vow__combine_ops all_ops = {"all", keep_or_fail, give_results,
-                                                release_results, store};
+                                                release_results, true};
 static const struct vow__combine_ops all_settled_ops = {"all_settled", keep, give_results,
-                                                        release_results, store};
+                                                        release_results, true};
 
 static vow_promise *collect(vow_loop *loop, const struct vow__combine_ops *ops,
                             struct vow__inputs inputs, const char *where)

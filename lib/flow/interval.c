@@ -48,7 +48,7 @@ static void proceed(vow_promise *c, uint64_t index, vow_value outcome)
     }
 }
 
-static const struct vow__combine_ops ops = {"interval", proceed, NULL, vow__free, NULL};
+static const struct vow__combine_ops ops = {"interval", proceed, NULL, vow__free, false};
 
 vow_promise *vow_interval_at(vow_loop *loop, uint64_t ms, vow_step_fn *tick, void *data,
                              vow_destroy_fn *destroy, const char *where)

@@ -11,7 +11,7 @@ static void take_first(vow_promise *c, uint64_t index, vow_value outcome)
     vow__combine_decide(c, outcome);
 }
 
-static const struct vow__combine_ops race_ops = {"race", take_first, NULL, NULL, NULL};
+static const struct vow__combine_ops race_ops = {"race", take_first, NULL, NULL, false};
 
 vow_promise *vow_race_n_at(vow_loop *loop, size_t n, vow_promise **inputs, const char *where)
 {
@@ -43,7 +43,7 @@ static void give_errors(vow_promise *c)
 static void release_errors(void *state) { vow_error_unref(state); }
 
 static const struct vow__combine_ops any_ops = {"any", keep_error, give_errors,
-                                                release_errors, NULL};
+                                                release_errors, false};
 
 static vow_error *new_aggregate(size_t n, const char *where)
 {

@@ -35,7 +35,7 @@ static void step_ended(vow_promise *c, uint64_t index, vow_value outcome)
         vow__flow_await(c, call(c, outcome, (size_t)index), index + 1);
 }
 
-static const struct vow__combine_ops ops = {"reduce", step_ended, NULL, vow__free, NULL};
+static const struct vow__combine_ops ops = {"reduce", step_ended, NULL, vow__free, false};
 
 vow_promise *vow_reduce_at(vow_loop *loop, size_t n, vow_value start, vow_reduce_fn *fn, void *data,
                            vow_destroy_fn *destroy, const char *where)

@@ -25,7 +25,7 @@ static void step_ended(vow_promise *c, uint64_t index, vow_value outcome)
     vow__flow_await(c, r->step(r->data), 0);
 }
 
-static const struct vow__combine_ops ops = {"repeat", step_ended, NULL, vow__free, NULL};
+static const struct vow__combine_ops ops = {"repeat", step_ended, NULL, vow__free, false};
 
 vow_promise *vow_repeat_at(vow_loop *loop, vow_step_fn *step, void *data, vow_destroy_fn *destroy,
                            const char *where)

@@ -87,7 +87,7 @@ static void free_retry(void *state)
     vow__free(state);
 }
 
-static const struct vow__combine_ops ops = {"retry", proceed, NULL, free_retry, NULL};
+static const struct vow__combine_ops ops = {"retry", proceed, NULL, free_retry, false};
 
 /* Not a number counts as the least. */
 static double between(double least, double x, double most)

@@ -24,7 +24,7 @@ static void first_of_two(vow_promise *c, uint64_t index, vow_value outcome)
 static void release_error(void *state) { vow_error_unref(state); }
 
 static const struct vow__combine_ops ops = {"timeout", first_of_two, NULL, release_error,
-                                            NULL};
+                                            false};
 
 /* Takes all three; error NULL: there was no memory for it. */
 static vow_promise *limit(vow_promise *p, vow_promise *timer, vow_error *error, const char *where)

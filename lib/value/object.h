@@ -30,14 +30,6 @@ struct vow_error {
     bool reserved; /* belongs to the reserve (ready.c), not to the heap      */
 };
 
-/* The object of an array value. */
-typedef struct vow__array {
-    size_t count;
-    size_t size;
-    struct vow__array *next; /* in the list of dead ones */
-    vow_value items[];       /* owned                    */
-} vow__array;
-
 extern const vow_type vow__array_type, vow__error_type, vow__text_type, vow__literal_type;
 
 /* Destroy what lost its last reference. */

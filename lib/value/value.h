@@ -42,6 +42,14 @@ static inline void vow__release(vow_value v)
  * layer need not include it. */
 extern const vow_type vow__promise_type;
 
+/* The object of an array value. Here, so that combinators can fill it in place. */
+typedef struct vow__array {
+    size_t count;
+    size_t size;
+    struct vow__array *next; /* in the list of dead ones */
+    vow_value items[];       /* owned                    */
+} vow__array;
+
 /* An array value of n elements, all none, to be filled by vow__array_put, which takes v
  * and releases what was there. Its type is NULL when there is no memory. */
 vow_value vow__array_new(size_t n);
