@@ -7,22 +7,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef VOW__LINUX
 #include <sys/eventfd.h>
 #endif
 
 #include "base/mem.h"
 
-static vow_node closed; /* the inbox of a closed loop */
+vow_node vow__inbox_closed;
+
+/* The descriptor that wakes the loop. */
 
 static int open_descriptor(int fd[2])
 {
-#ifdef __linux__
+#ifdef VOW__LINUX
     fd[0] = fd[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return fd[0] < 0 ? -1 : 0;
+    return fd[0] < 0 ? errno : 0;
 #else
     if (pipe(fd))
-        return -1;
+        return errno;
     for (int i = 0; i < 2; i++) {
         fcntl(fd[i], F_SETFL, O_NONBLOCK);
         fcntl(fd[i], F_SETFD, FD_CLOEXEC);
@@ -33,57 +35,59 @@ static int open_descriptor(int fd[2])
 
 static void close_descriptor(int fd[2])
 {
-    close(fd[0]);
+    if (fd[0] >= 0)
+        close(fd[0]);
     if (fd[1] != fd[0])
         close(fd[1]);
+    fd[0] = fd[1] = -1;
 }
 
-/* Async-signal-safe. A full pipe wakes the loop as well. */
+/* relaxed: it changes only where the process has no other thread of vow's */
+static bool is_ours(const vow_remote *remote)
+{
+    return atomic_load_explicit(&remote->generation, memory_order_relaxed) == vow__forks;
+}
+
+/* Async-signal-safe. Writing fails only where the loop is awake already: a full pipe. */
 static void ring(vow_remote *remote)
 {
     uint64_t one = 1;
     int kept = errno;
-    while (write(remote->fd[1], &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    if (is_ours(remote)) /* else we would wake our parent */
+        while (write(remote->fd[1], &one, sizeof one) < 0 && errno == EINTR)
+            ;
     errno = kept;
 }
 
 static void unring(vow_remote *remote)
 {
-    uint64_t bytes[8];
-    while (read(remote->fd[0], bytes, remote->fd[0] == remote->fd[1] ? 8 : sizeof bytes) < 0 &&
-           errno == EINTR)
+    char bytes[512]; /* an eventfd gives 8; what a pipe has left over fires again */
+    while (read(remote->fd[0], bytes, sizeof bytes) < 0 && errno == EINTR)
         ;
 }
 
 static void forget(vow_remote *remote)
 {
-    /* acq_rel: whoever frees sees everything that the others did with the memory */
+    /* release: what we did with the memory comes before its end; acquire: the last one sees
+     * what the others did */
     if (atomic_fetch_sub_explicit(&remote->refs, 1, memory_order_acq_rel) != 1)
         return;
     close_descriptor(remote->fd);
     vow__free(remote);
 }
 
-/* Takes everything from the inbox, leaving `instead`, oldest first. */
-static vow_node *take_all(vow_remote *remote, vow_node *instead)
+bool vow__remote_is_here(const vow_remote *remote)
 {
-    /* acquire: what was written before each push is seen here */
-    vow_node *node = atomic_exchange_explicit(&remote->inbox, instead, memory_order_acquire);
-    vow_node *oldest = NULL;
-    while (node && node != &closed) {
-        vow_node *older = node->next;
-        node->next = oldest;
-        oldest = node;
-        node = older;
-    }
-    return oldest;
+    return remote->thread == vow__thread() && remote->loop;
 }
 
-/* Registered exactly while somebody holds the remote open or a post waits. */
+/* In the base exactly while somebody may still post, or has. 0 or an errno number. */
 static int keep_registered(vow_remote *remote)
 {
-    /* acquire pairs with the release of the last closer: its posts are in the inbox */
+    if (!remote->event || !is_ours(remote))
+        return 0;
+    /* acquire: pairs with the release in let_go; the posts of whoever let go are in the
+     * inbox by then, and the relaxed load after it finds them */
     bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0 ||
                   atomic_load_explicit(&remote->inbox, memory_order_relaxed) != NULL;
     if (wanted == remote->added)
@@ -96,35 +100,54 @@ static int keep_registered(vow_remote *remote)
     return 0;
 }
 
+static void add_holder(vow_remote *remote)
+{
+    /* relaxed: the caller has a reference, or is the loop: both counts can only be moving
+     * away from zero for good reason */
+    atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
+}
+
+/* One less to wait for. The caller still has its reference in `refs`, which keeps the
+ * descriptor. release: see keep_registered. */
+static void let_go(vow_remote *remote)
+{
+    if (atomic_fetch_sub_explicit(&remote->open, 1, memory_order_release) != 1)
+        return;
+    if (vow__remote_is_here(remote))
+        keep_registered(remote);
+    else
+        ring(remote);
+}
+
 static void on_ring(evutil_socket_t fd, short what, void *data)
 {
     (void)fd, (void)what;
     vow_remote *remote = data;
     vow_loop *loop = &remote->loop->core;
-    unring(remote); /* before taking: a later push rings again */
+    unring(remote); /* before taking: who pushes after that rings again */
     vow_enter(loop);
-    for (vow_node *node = take_all(remote, NULL), *next; node; node = next) {
+    for (vow_node *node = vow__inbox_take(&remote->inbox, NULL), *next; node; node = next) {
         next = node->next;
         node->run(node);
     }
     keep_registered(remote);
-    vow_leave(loop);
+    vow_leave(loop); /* the loop may be gone */
 }
 
 static vow_remote *new_remote(struct vow__event_loop *l)
 {
     vow_remote *remote = vow__alloc_zeroed(sizeof *remote);
-    if (!remote) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    if (open_descriptor(remote->fd)) {
+    int failed = remote ? open_descriptor(remote->fd) : ENOMEM;
+    if (failed) {
         vow__free(remote);
+        errno = failed;
         return NULL;
     }
     atomic_init(&remote->refs, 1); /* the loop's */
     atomic_init(&remote->open, 0);
     atomic_init(&remote->inbox, NULL);
+    atomic_init(&remote->generation, vow__forks);
     remote->thread = l->core.thread;
     remote->loop = l;
     remote->event = event_new(l->base, remote->fd[0], EV_READ | EV_PERSIST, on_ring, remote);
@@ -136,87 +159,63 @@ static vow_remote *new_remote(struct vow__event_loop *l)
     return remote;
 }
 
-int vow__remote_hold(vow_remote *remote)
+vow_remote *vow__remote_of(vow_loop *loop)
 {
-    atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
-    int failed = keep_registered(remote);
-    if (failed)
-        vow__remote_release(remote);
-    return failed;
-}
-
-bool vow__remote_is_here(const vow_remote *remote)
-{
-    return remote->thread == vow__thread() && remote->loop;
+    struct vow__event_loop *l = vow__event_loop(loop);
+    if (loop->closing || !vow__same_process(loop)) {
+        errno = loop->closing ? ESHUTDOWN : VOW_EFORK;
+        return NULL;
+    }
+    if (!l->remote)
+        l->remote = new_remote(l);
+    return l->remote;
 }
 
 vow_remote *vow_remote_new(vow_loop *loop)
 {
     vow__check_loop(loop, "vow_remote_new");
-    struct vow__event_loop *l = vow__event_loop(loop);
-    if (loop->closing || !vow__same_process(loop)) {
-        errno = ESHUTDOWN;
+    vow_remote *remote = vow__remote_of(loop);
+    if (!remote)
         return NULL;
-    }
-    if (!l->remote)
-        l->remote = new_remote(l);
-    if (!l->remote)
-        return NULL;
-    int failed = vow__remote_hold(l->remote);
-    if (failed)
-        errno = failed;
-    return failed ? NULL : l->remote;
+    add_holder(remote);
+    int failed = keep_registered(remote);
+    if (!failed)
+        return remote;
+    vow_remote_unref(remote);
+    errno = failed;
+    return NULL;
 }
 
 vow_remote *vow_remote_ref(vow_remote *remote)
 {
-    if (remote) {
-        /* relaxed: the caller's own reference keeps both above zero */
-        atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
-    }
+    if (remote)
+        add_holder(remote);
     return remote;
-}
-
-void vow__remote_release(vow_remote *remote)
-{
-    /* release: the loop that finds zero finds our posts too. Our reference in `refs` keeps
-     * the descriptor for the ring. */
-    if (atomic_fetch_sub_explicit(&remote->open, 1, memory_order_release) == 1) {
-        if (vow__remote_is_here(remote))
-            keep_registered(remote);
-        else
-            ring(remote);
-    }
-    forget(remote);
 }
 
 vow_remote *vow_remote_unref(vow_remote *remote)
 {
-    if (remote)
-        vow__remote_release(remote);
+    if (remote) {
+        let_go(remote);
+        forget(remote);
+    }
     return NULL;
 }
 
+/* Posts. */
+
 int vow_post_node(vow_remote *remote, vow_node *node)
 {
-    vow_node *newest = atomic_load_explicit(&remote->inbox, memory_order_relaxed);
-    do {
-        if (newest == &closed)
-            return ESHUTDOWN;
-        node->next = newest;
-        /* release: the taker sees the node's contents. relaxed on failure: `newest` is only
-         * compared and stored, never followed here. */
-    } while (!atomic_compare_exchange_weak_explicit(&remote->inbox, &newest, node,
-                                                    memory_order_release, memory_order_relaxed));
-    if (!newest)
+    if (!is_ours(remote))
+        return VOW_EFORK;
+    enum vow__pushed pushed = vow__inbox_push(&remote->inbox, node);
+    if (pushed == VOW__PUSHED_FIRST)
         ring(remote);
-    return 0;
+    return pushed == VOW__PUSH_REFUSED ? ESHUTDOWN : 0;
 }
 
 struct post {
-    vow_node node;
+    vow_node node; /* first */
     vow_destroy_fn *fn, *destroy;
     void *data;
 };
@@ -252,6 +251,44 @@ int vow_post(vow_remote *remote, vow_destroy_fn *fn, void *data, vow_destroy_fn 
     return failed;
 }
 
+/* Errands. */
+
+int vow__errand_begin(struct vow__errand *errand, vow_remote *remote)
+{
+    add_holder(remote);
+    int failed = keep_registered(remote);
+    if (failed) {
+        vow_remote_unref(remote);
+        return failed;
+    }
+    errand->remote = remote;
+    errand->next = remote->errands;
+    errand->at = &remote->errands;
+    if (errand->next)
+        errand->next->at = &errand->next;
+    remote->errands = errand;
+    return 0;
+}
+
+void vow__errand_end(struct vow__errand *errand)
+{
+    if (!errand->at)
+        return;
+    *errand->at = errand->next;
+    if (errand->next)
+        errand->next->at = errand->at;
+    errand->at = NULL;
+    let_go(errand->remote);
+}
+
+void vow__errand_done(struct vow__errand *errand) { forget(errand->remote); }
+
+static void lose_errands(vow_remote *remote, int code)
+{
+    while (remote->errands)
+        remote->errands->lost(remote->errands, code);
+}
+
 static void discard(vow_node *node)
 {
     for (vow_node *next; node; node = next) {
@@ -260,32 +297,53 @@ static void discard(vow_node *node)
     }
 }
 
+static void drop_event(vow_remote *remote)
+{
+    if (remote->event)
+        event_free(remote->event);
+    remote->event = NULL;
+    remote->added = false;
+}
+
+/* Closing, freeing, forking. */
+
+/* What has come home counts; only then are the others lost. */
 void vow__remote_close(struct vow__event_loop *l)
+{
+    if (!l->remote)
+        return;
+    discard(vow__inbox_take(&l->remote->inbox, &vow__inbox_closed));
+    lose_errands(l->remote, VOW_ECLOSED);
+    drop_event(l->remote);
+}
+
+void vow__remote_free(struct vow__event_loop *l)
 {
     vow_remote *remote = l->remote;
     if (!remote)
         return;
-    discard(take_all(remote, &closed));
-    vow__remote_reject_pending(remote, VOW_ECLOSED);
-    event_free(remote->event);
     remote->loop = NULL;
     l->remote = NULL;
     forget(remote);
 }
 
-/* The child gets a descriptor of its own. What was posted to the parent stays there. */
+/* The child gets a descriptor of its own. What was posted before the fork is the parent's,
+ * and so is what was still to come. 0 or an errno number; may be called again. */
 int vow__remote_after_fork(struct vow__event_loop *l)
 {
     vow_remote *remote = l->remote;
     if (!remote)
         return 0;
-    discard(take_all(remote, NULL));
-    vow__remote_reject_pending(remote, VOW_EFORK);
-    event_free(remote->event);
-    remote->added = false;
+    lose_errands(remote, VOW_EFORK);
+    discard(vow__inbox_take(&remote->inbox, NULL));
+    drop_event(remote);
     close_descriptor(remote->fd);
-    if (open_descriptor(remote->fd))
-        return errno;
+    int failed = open_descriptor(remote->fd);
+    if (failed)
+        return failed;
     remote->event = event_new(l->base, remote->fd[0], EV_READ | EV_PERSIST, on_ring, remote);
-    return remote->event ? keep_registered(remote) : ENOMEM;
+    if (!remote->event)
+        return ENOMEM;
+    atomic_store_explicit(&remote->generation, vow__forks, memory_order_relaxed);
+    return keep_registered(remote);
 }

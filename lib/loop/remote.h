@@ -1,37 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop/remote.h - the inbox of a loop: a lock-free stack that any thread pushes to and the
- * loop takes whole, and a descriptor written on the empty edge.
+ * loop/remote.h - the door of a loop for other threads: an inbox, the descriptor that wakes
+ * the loop when it fills, and the list of what other threads have still to bring home.
  *
- * Always true: `refs` counts everybody who may touch the memory (the loop is one of them
- * until it closes), `open` those for whose posts the dispatch is to wait; who counts in
- * `open` counts in `refs`. The inbox holds nodes, or &closed for ever once the loop closed.
+ * Always true:
+ *   - `refs` counts everybody who may touch the memory: the loop until it is freed, the
+ *     program's references, and errands. `open` counts those for whose posts the dispatch is
+ *     to wait; who counts in `open` counts in `refs`.
+ *   - The event is in the base while `open` is above zero or a post waits. Whoever brings
+ *     `open` to zero elsewhere rings, and the loop looks again.
+ *   - Once the loop closed the inbox refuses, and there are no event and no errands.
  */
 #ifndef VOW_LOOP_REMOTE_H
 #define VOW_LOOP_REMOTE_H
 
-#include <stdatomic.h>
-
+#include "loop/inbox.h"
 #include "loop/loop.h"
 
+struct vow__errand;
+
 struct vow_remote {
-    _Atomic(vow_node *) inbox; /* newest first */
+    vow__inbox inbox;
     atomic_uint refs, open;
-    int fd[2];             /* read and write end; the same eventfd on Linux */
-    const void *thread;    /* the loop's */
+    atomic_uint generation; /* vow__forks of the process whose descriptor this is */
+    int fd[2];              /* read and write end; the same eventfd on Linux */
+    const void *thread;     /* the loop's */
     /* the loop's thread only: */
-    struct vow__event_loop *loop; /* NULL once closed */
-    struct event *event;
+    struct vow__event_loop *loop; /* NULL once it is freed */
+    struct event *event;          /* NULL once it is closed */
     bool added;
-    vow_remote_resolver *pending; /* promises that wait for other threads (for fork) */
+    struct vow__errand *errands;
 };
 
-/* Loop's thread: dispatch is to wait (or no longer) for one more post. */
-int vow__remote_hold(vow_remote *remote); /* 0 or an errno number */
-void vow__remote_release(vow_remote *remote);
-bool vow__remote_is_here(const vow_remote *remote); /* on the loop's thread, and it is open */
+/* Something of the loop's that another thread ends by posting its node: a promise with a
+ * remote resolver, a pool's job. Dispatch waits from begin to end. */
+struct vow__errand {
+    vow_node node; /* first */
+    vow_remote *remote;
+    /* Loop's thread: the node will not come (the loop closes, or this is a forked child).
+     * Has to end the errand. */
+    void (*lost)(struct vow__errand *errand, int code);
+    struct vow__errand *next, **at; /* at NULL: ended */
+};
 
-/* remote_resolver.c: rejects the promises that only the parent process could settle. */
-void vow__remote_reject_pending(vow_remote *remote, int code);
+/* The loop's remote; NULL: errno says why not. Looks: no reference is added. */
+vow_remote *vow__remote_of(vow_loop *loop);
+
+/* begin: 0 or an errno number. The errand's reference on the remote stays until _done,
+ * which any thread may call, and keeps the node's way home. begin and end: loop's thread;
+ * ending twice is fine. */
+int vow__errand_begin(struct vow__errand *errand, vow_remote *remote);
+void vow__errand_end(struct vow__errand *errand);
+void vow__errand_done(struct vow__errand *errand);
+
+/* On the thread of a loop that has not been freed? */
+bool vow__remote_is_here(const vow_remote *remote);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * loop/run.c - turning the loop from the program's main line: until a promise settles,
- * until nothing is left, or without waiting.
+ * until nothing is left, or without waiting; and moving a virtual clock.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int begin(vow_loop *loop, const char *call)
     struct vow__event_loop *l = vow__event_loop(loop);
     if (!vow__same_process(loop))
         return VOW_EFORK;
-    if (l->in_run || l->depth || loop->draining || loop->dropping || loop->running)
+    if (l->in_run || l->depth || loop->draining || loop->dropping || loop->guarded || loop->running)
         return EDEADLK;
     if (loop->closed)
         return VOW_ECLOSED;
@@ -25,33 +25,49 @@ static int begin(vow_loop *loop, const char *call)
     return 0;
 }
 
-/* Afterwards the loop may be gone. */
+/* Takes the stop back. Afterwards the loop may be gone. */
 static void end(vow_loop *loop)
 {
     struct vow__event_loop *l = vow__event_loop(loop);
-    l->in_run = false;
+    l->in_run = l->stop = false;
     vow__watch_settle_down(l);
-    vow__finish_asked(l);
+    vow__finish_asked(loop);
 }
 
-/* Can anything but timers still happen in the base? */
+/* Can anything but vow's timers on a virtual clock still happen in the base? */
 static bool has_events(struct vow__event_loop *l)
 {
     return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE) > 0;
 }
 
-/* One turn. False: nothing is pending in the base. */
-static bool turn(struct vow__event_loop *l)
+enum turned { TURNED, NOTHING_LEFT, NOT_FROM_HERE };
+
+/* One turn of the base. A break or exit that the program asked the base for ends the run;
+ * the base forgets it when it is turned again. */
+static enum turned turn_base(struct vow__event_loop *l, int flags)
 {
-    if (l->core.head)
-        vow__drain(&l->core, l->core.budget);
-    vow__timers_check(l);
+    int result = event_base_loop(l->base, flags);
+    if (result < 0)
+        return NOT_FROM_HERE;
+    if (event_base_got_break(l->base) || event_base_got_exit(l->base))
+        l->stop = true;
+    return result == 0 ? TURNED : NOTHING_LEFT;
+}
+
+/* One turn, waiting if need be. What is in the queue needs no looking at: whoever filled it
+ * has woken the base. */
+static enum turned turn(struct vow__event_loop *l)
+{
+    bool fired = vow__timers_check(l);
     if (!l->core.head)
         vow__watch_settle_down(l);
-    if (l->timers.by_itself && !l->core.head && !has_events(l))
-        return vow__timers_jump(l);
-    return event_base_loop(l->base, EVLOOP_ONCE) == 0;
+    if (!fired && l->timers.by_itself && !l->core.head && !has_events(l))
+        return vow__timers_jump(l, UINT64_MAX) ? TURNED : NOTHING_LEFT;
+    enum turned turned = turn_base(l, EVLOOP_ONCE | (fired ? EVLOOP_NONBLOCK : 0));
+    return fired && turned == NOTHING_LEFT ? TURNED : turned;
 }
+
+/* What vow_run says. */
 
 struct text {
     char *at;
@@ -61,7 +77,8 @@ struct text {
 static void append_line(const char *line, void *data)
 {
     struct text *text = data;
-    int n = snprintf(text->at, text->room, "\n%s", line);
+    line += strspn(line, " ");
+    int n = snprintf(text->at, text->room, "%s%s", text->at[-1] == ' ' ? "" : " <- ", line);
     if (n > 0 && (size_t)n < text->room) {
         text->at += n;
         text->room -= (size_t)n;
@@ -70,60 +87,81 @@ static void append_line(const char *line, void *data)
 
 static vow_value stalled(vow_promise *p)
 {
-    char dump[1500] = "";
-    struct text text = {dump, sizeof dump};
+    char chain[1500] = " "; /* the first line follows a space, the others an arrow */
+    struct text text = {chain + 1, sizeof chain - 1};
     vow_dump_promise(p, append_line, &text);
     return vow_fail_at(NULL, vow_errno_domain(), EDEADLK,
-                       "nothing is left that could settle the promise:%s", dump);
-}
-
-/* Takes error; hands it out or releases it. */
-static int answer_error(vow_value error, vow_value *ret)
-{
-    int code = vow_error_code(vow_as_error(error));
-    if (ret)
-        *ret = error;
-    else
-        vow_release(error);
-    return code ? code : -1;
+                       "nothing is left that could settle the promise:%s", chain);
 }
 
 static vow_value failure(int code)
 {
-    return vow_fail_at(NULL, code > 10000 ? vow_own_domain() : vow_errno_domain(), code, "%s",
-                       code == EDEADLK ? "vow_run inside a handler or callback of the loop" : "");
+    if (code != EDEADLK)
+        return vow__fail_ready(code);
+    return vow_fail_at(NULL, vow_errno_domain(), EDEADLK,
+                       "vow_run inside a handler or callback of the loop or its base");
+}
+
+/* Takes the outcome, hands it out or releases it. */
+static int answer(vow_value outcome, vow_value *ret)
+{
+    int code = 0;
+    if (vow__has_kind(outcome, VOW__ERROR)) {
+        code = vow_error_code(vow_as_error(outcome));
+        code = code ? code : -1;
+    }
+    if (ret)
+        *ret = outcome;
+    else
+        vow_release(outcome);
+    return code;
+}
+
+static void run_until_settled(struct vow__event_loop *l, vow_promise *p, enum turned *turned)
+{
+    vow__drain(&l->core, l->core.budget); /* what is ready needs no turn */
+    *turned = TURNED;
+    while (!vow__settled(p) && !l->stop && *turned == TURNED)
+        *turned = turn(l);
+}
+
+/* The outcome of p, if it settled, or why it did not. */
+static vow_value outcome_of(struct vow__event_loop *l, vow_promise *p, enum turned turned)
+{
+    if (l->close_asked || l->free_asked)
+        vow__close_now(l); /* settles p, too */
+    if (vow__settled(p))
+        return vow_keep(p->value);
+    if (l->stop)
+        return vow__fail_ready(ECANCELED);
+    return turned == NOT_FROM_HERE ? failure(EDEADLK) : stalled(p);
 }
 
 int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret)
 {
     int refused = begin(loop, "vow_run");
     vow__check(p, "vow_run");
-    if (refused) {
-        vow_unref(p);
-        return answer_error(failure(refused), ret);
-    }
     struct vow__event_loop *l = vow__event_loop(loop);
+    if (!refused && vow__loop_of(p) != loop) {
+        l->in_run = false;
+        refused = VOW_ELOOP;
+    }
+    if (refused) {
+        vow_value outcome = refused == VOW_ECLOSED && vow__settled(p) ? vow_keep(p->value)
+                                                                      : failure(refused);
+        vow_unref(p);
+        return answer(outcome, ret);
+    }
+    bool was_handled = p->flags & F_HANDLED;
     vow_mark_handled(p);
-    bool stall = false;
-    while (!vow__settled(p) && !l->stop && !stall)
-        stall = !turn(l) && !loop->head && !vow__settled(p);
-    vow_value outcome;
-    if (vow__settled(p))
-        outcome = vow_keep(p->value);
-    else if (l->stop)
-        outcome = vow__fail_ready(l->close_asked || l->free_asked ? VOW_ECLOSED : ECANCELED);
-    else
-        outcome = stalled(p);
-    l->stop = false;
+    enum turned turned;
+    run_until_settled(l, p, &turned);
+    vow_value outcome = outcome_of(l, p, turned);
+    if (!was_handled && !vow__settled(p))
+        p->flags &= (uint8_t)~F_HANDLED; /* other holders may lose its error yet */
     vow_unref(p);
-    end(loop); /* the loop may be gone now */
-    if (vow__has_kind(outcome, VOW__ERROR))
-        return answer_error(outcome, ret);
-    if (ret)
-        *ret = outcome;
-    else
-        vow__release(outcome);
-    return 0;
+    end(loop);
+    return answer(outcome, ret);
 }
 
 int vow_run_all(vow_loop *loop)
@@ -132,28 +170,39 @@ int vow_run_all(vow_loop *loop)
     if (refused)
         return refused;
     struct vow__event_loop *l = vow__event_loop(loop);
-    while (!l->stop && (turn(l) || loop->head))
-        ;
-    int code = l->stop ? ECANCELED : 0;
-    l->stop = false;
+    enum turned turned = TURNED;
+    while (!l->stop && turned == TURNED)
+        turned = turn(l);
+    int code = turned == NOT_FROM_HERE            ? EDEADLK
+               : l->close_asked || l->free_asked ? VOW_ECLOSED
+               : l->stop                         ? ECANCELED
+                                                 : 0;
     end(loop);
     return code;
+}
+
+/* Turns without waiting until neither a handler ran nor a callback of vow's. */
+static enum turned turn_while_ready(struct vow__event_loop *l)
+{
+    uint64_t before;
+    enum turned turned;
+    do {
+        before = l->core.handlers + l->callbacks;
+        vow__drain(&l->core, l->core.budget);
+        vow__timers_check(l);
+        turned = turn_base(l, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    } while (turned != NOT_FROM_HERE && !l->stop &&
+             (l->core.head || l->core.handlers + l->callbacks != before));
+    return turned;
 }
 
 long vow_poll(vow_loop *loop)
 {
     if (begin(loop, "vow_poll"))
         return -1;
-    struct vow__event_loop *l = vow__event_loop(loop);
-    uint64_t before = loop->handlers, seen;
-    do {
-        seen = loop->handlers;
-        vow__drain(loop, loop->budget);
-        vow__timers_check(l);
-        event_base_loop(l->base, EVLOOP_NONBLOCK);
-    } while (!l->stop && (loop->head || loop->handlers != seen));
-    long ran = (long)(loop->handlers - before);
-    l->stop = false;
+    uint64_t before = loop->handlers;
+    enum turned turned = turn_while_ready(vow__event_loop(loop));
+    long ran = turned == NOT_FROM_HERE ? -1 : (long)(loop->handlers - before);
     end(loop);
     return ran;
 }
@@ -162,8 +211,33 @@ void vow_loop_stop(vow_loop *loop)
 {
     vow__check_loop(loop, "vow_loop_stop");
     vow__event_loop(loop)->stop = true;
-    if (!loop->awake) {
-        loop->awake = true;
-        loop->wake(loop);
+}
+
+/* A virtual clock never goes back, whatever handlers do to it meanwhile. */
+static void move_to(struct vow__timers *t, uint64_t target)
+{
+    if (t->virtual_now < target)
+        t->virtual_now = target;
+}
+
+void vow_clock_advance(vow_loop *loop, uint64_t ms)
+{
+    int refused = begin(loop, "vow_clock_advance");
+    struct vow__event_loop *l = vow__event_loop(loop);
+    struct vow__timers *t = &l->timers;
+    VOW_CHECK(t->is_virtual, "vow_clock_advance: the loop's clock is not virtual");
+    uint64_t most = (UINT64_MAX - t->virtual_now) / 1000000u;
+    uint64_t target = t->virtual_now + (ms < most ? ms : most) * 1000000u;
+    if (refused) { /* in a callback: what is due fires in the next turn */
+        move_to(t, target);
+        if (refused == EDEADLK)
+            vow__wake(l);
+        return;
     }
+    do
+        turn_while_ready(l);
+    while (!l->stop && vow__timers_jump(l, target));
+    if (!l->stop)
+        move_to(t, target);
+    end(loop);
 }
