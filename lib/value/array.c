@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdint.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "value/error.h"
@@ -45,8 +46,7 @@ vow_value vow__array_new(size_t n)
         return vow_none();
     a->count = 1;
     a->size = n;
-    for (size_t i = 0; i < n; i++)
-        a->items[i] = vow_none();
+    memset(a->items, 0, n * sizeof *a->items); /* vow_none() */
     return (vow_value){.type = &vow__array_type, .as.p = a};
 }
 

@@ -57,7 +57,8 @@ static void bury_error(struct dead *dead, vow_error *e)
 static void bury_array(struct dead *dead, vow__array *a)
 {
     for (size_t i = 0; i < a->size; i++)
-        let_go(dead, a->items[i]);
+        if (!vow__is_plain(a->items[i]))
+            let_go(dead, a->items[i]);
     vow__free(a);
 }
 
