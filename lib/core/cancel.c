@@ -176,4 +176,5 @@ void vow_cancel(vow_promise *p)
 {
     vow_loop *loop = vow__check(p, "vow_cancel");
     vow__cancel(loop, p);
+    vow__finish(loop);
 }

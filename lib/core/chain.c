@@ -19,14 +19,14 @@ vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy
 {
     if (p && p == loop->no_memory && loop->refusals)
         loop->refusals--; /* the one below stands for it */
+    vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
+    refused->outside++; /* before p goes: a freed loop lives by its handles */
+    if (refused == loop->no_memory)
+        loop->refusals++;
     if (p)
         vow_unref(p);
     if (destroy)
         destroy(data);
-    vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
-    refused->outside++;
-    if (refused == loop->no_memory)
-        loop->refusals++;
     return refused;
 }
 
@@ -185,16 +185,28 @@ vow_promise *vow_ref(vow_promise *p)
     return p;
 }
 
+/* Destructors may have asked for the loop to be closed or freed. */
+static void drop_last_handle(vow_loop *loop, vow_promise *p)
+{
+    bool released = loop->released; /* then it may be gone with p */
+    vow__drop(loop, p);
+    if (!released)
+        vow__finish(loop);
+}
+
 vow_promise *vow_unref(vow_promise *p)
 {
     if (!p)
         return NULL;
     vow_loop *loop = vow__check(p, "vow_unref");
     if (--p->outside == 0) {
-        if (VOW_UNLIKELY(p->kind == K_FOLLOW && vow__wanted(p)))
+        bool wanted = vow__wanted(p);
+        if (VOW_UNLIKELY(wanted && p->kind == K_FOLLOW))
             vow__splice_follower(loop, p);
-        else
-            vow__drop_if_unwanted(loop, p);
+        else if (!wanted && vow__settled(p) && vow__is_plain(p->value))
+            vow__give(loop, p);
+        else if (!wanted)
+            drop_last_handle(loop, p);
     }
     return NULL;
 }

@@ -190,12 +190,18 @@ static void work_off(vow_loop *loop)
         }
     }
     loop->dropping = false;
+    if (VOW_UNLIKELY(loop->released))
+        vow__core_end_if_last(loop);
 }
 
 void vow__drop(vow_loop *loop, vow_promise *p)
 {
     if (p == loop->running || (p->flags & F_DEAD))
         return; /* its caller looks when the handler has returned; or already on its way */
+    if (VOW_UNLIKELY(p == loop->no_memory || p == loop->no_loop)) {
+        vow__core_end_if_last(loop); /* these two go with the loop */
+        return;
+    }
     add_dead(loop, p);
     work_off(loop);
 }

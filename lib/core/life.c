@@ -26,13 +26,12 @@ int vow__core_init(vow_loop *loop)
     return loop->no_memory && loop->no_loop ? 0 : ENOMEM;
 }
 
-static void reject_pending(vow_promise *p, void *data)
+static void reject_pending(vow_promise *p, void *found)
 {
-    vow_loop *loop = data;
-    if (p->flags & F_DEAD)
+    if ((p->flags & F_DEAD) || (p->kind != K_SOURCE && p->kind != K_ORPHAN))
         return;
-    if (p->kind == K_SOURCE || p->kind == K_ORPHAN)
-        vow__stop_source(loop, p, vow__error_ready(VOW_ECLOSED));
+    *(bool *)found = true;
+    vow__stop_source(vow__loop_of(p), p, vow__error_ready(VOW_ECLOSED));
 }
 
 static void count_handles(vow_promise *p, void *data)
@@ -45,7 +44,7 @@ size_t vow__core_handles(const vow_loop *loop)
 {
     size_t handles = 0;
     vow__each_line(loop, count_handles, &handles);
-    return handles - loop->no_memory->outside - loop->no_loop->outside;
+    return handles - 2; /* the loop's own on what it gives when it refuses */
 }
 
 void vow__core_close(vow_loop *loop)
@@ -53,9 +52,13 @@ void vow__core_close(vow_loop *loop)
     loop->closing = true; /* vow__take_slow refuses from now on */
     loop->free_lines = NULL;
     loop->slow_free = true;
-    vow__each_line(loop, reject_pending, loop);
-    while (loop->head || loop->unseen)
-        vow__drain(loop, SIZE_MAX);
+    bool found;
+    do { /* again: a foreign thenable gets a resolver when it is served */
+        found = false;
+        vow__each_line(loop, reject_pending, &found);
+        while (loop->head || loop->unseen)
+            vow__drain(loop, SIZE_MAX);
+    } while (found);
     loop->closed = true;
     loop->left_open = vow__each_line(loop, NULL, NULL) - 2;
 }
@@ -63,7 +66,15 @@ void vow__core_close(vow_loop *loop)
 void vow__core_release(vow_loop *loop)
 {
     loop->released = true;
-    if (loop->left_open == 0)
+    loop->no_memory->outside--;
+    loop->no_loop->outside--;
+    vow__core_end_if_last(loop);
+}
+
+void vow__core_end_if_last(vow_loop *loop)
+{
+    if (loop->released && loop->left_open == 0 && !loop->dropping && !loop->no_memory->outside &&
+        !loop->no_loop->outside)
         loop->gone(loop);
 }
 

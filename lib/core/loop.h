@@ -34,7 +34,8 @@ struct vow_loop {
     bool guarded;   /* user's hooks run in the middle of an operation: nothing may be served */
 
     void (*wake)(vow_loop *loop);   /* the queue has become non-empty outside a drain */
-    void (*gone)(vow_loop *loop);   /* closed, released, and the last line is free */
+    void (*gone)(vow_loop *loop);   /* closed, released, and the last handle given back */
+    void (*finish)(vow_loop *loop); /* NULL, or: a callback has asked for the loop's end */
 
     /* drop machine: dead tails (linked by consumers), chains half torn down, and chains
      * that wait until the running handler returns (both linked by next) */
@@ -71,8 +72,15 @@ static inline const void *vow__thread(void) { return &vow__running_loop; }
 int vow__core_init(vow_loop *loop);   /* 0 or ENOMEM; wake and gone are set by the caller after */
 void vow__core_close(vow_loop *loop); /* rejects everything pending, drains; afterwards closed  */
 size_t vow__core_handles(const vow_loop *loop);
-void vow__core_release(vow_loop *loop); /* calls gone() now or when the last line goes */
+void vow__core_release(vow_loop *loop); /* calls gone() now or when the last handle goes */
+void vow__core_end_if_last(vow_loop *loop);
 void vow__core_done(vow_loop *loop);    /* frees the slabs */
+/* The last thing of public calls in which user code may have run: the loop may be gone. */
+static inline void vow__finish(vow_loop *loop)
+{
+    if (VOW_UNLIKELY(loop->finish != NULL))
+        loop->finish(loop);
+}
 
 static inline vow_loop *vow__loop_of(const vow_promise *p)
 {

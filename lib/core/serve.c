@@ -443,5 +443,7 @@ size_t vow__drain(vow_loop *loop, size_t most)
 size_t vow_drain(vow_loop *loop, size_t most)
 {
     vow__check_loop(loop, "vow_drain");
-    return vow__drain(loop, most);
+    size_t served = vow__drain(loop, most);
+    vow__finish(loop);
+    return served;
 }

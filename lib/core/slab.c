@@ -82,8 +82,8 @@ void vow__give_slow(vow_loop *loop, vow_promise *line)
         return;
     }
     vow__poison(line); /* never used again */
-    if (loop->closed && --loop->left_open == 0 && loop->released)
-        loop->gone(loop);
+    if (loop->closed && --loop->left_open == 0)
+        vow__core_end_if_last(loop);
 }
 
 size_t vow__each_line(const vow_loop *loop, void (*visit)(vow_promise *line, void *data), void *data)

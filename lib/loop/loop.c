@@ -92,7 +92,7 @@ void vow_leave(vow_loop *loop)
     vow__timers_settle_down(l);
     if (!l->in_run && !loop->head)
         vow__watch_settle_down(l);
-    vow__finish_asked(loop);
+    vow__finish(loop);
 }
 
 void vow_loop_set_budget(vow_loop *loop, size_t handlers)
@@ -235,11 +235,13 @@ static bool busy(const struct vow__event_loop *l)
            loop->running;
 }
 
-void vow__finish_asked(vow_loop *loop)
+/* Once nothing of the loop's runs any more. The loop may be gone then. */
+static void finish_asked(vow_loop *loop)
 {
     struct vow__event_loop *l = vow__event_loop(loop);
     if (!(l->close_asked || l->free_asked) || busy(l))
         return;
+    loop->finish = NULL;
     if (l->free_asked)
         free_now(l);
     else
@@ -250,9 +252,10 @@ void vow__finish_asked(vow_loop *loop)
 static void ask(struct vow__event_loop *l, bool *what)
 {
     *what = true;
+    l->core.finish = finish_asked;
     if (l->in_run)
         l->stop = true;
-    vow__wake(l);
+    vow__wake(l); /* should nobody else come by */
 }
 
 size_t vow_loop_close(vow_loop *loop)
@@ -265,7 +268,7 @@ size_t vow_loop_close(vow_loop *loop)
     }
     vow__close_now(l);
     size_t handles = vow__core_handles(loop);
-    vow__finish_asked(loop);
+    vow__finish(loop);
     return handles;
 }
 

@@ -96,9 +96,6 @@ static inline void vow__event_free(vow_loop *loop, struct event *event)
 
 /* loop.c */
 void vow__wake(struct vow__event_loop *l); /* have the base look at the loop in its next turn */
-/* Does what vow_loop_close and vow_loop_free asked for inside a callback, once nothing of the
- * loop's runs any more. The loop may be gone then. */
-void vow__finish_asked(vow_loop *loop);
 /* Closes at once; the caller sees to it that nothing of the loop's runs. */
 void vow__close_now(struct vow__event_loop *l);
 

@@ -31,7 +31,7 @@ static void end(vow_loop *loop)
     struct vow__event_loop *l = vow__event_loop(loop);
     l->in_run = l->stop = false;
     vow__watch_settle_down(l);
-    vow__finish_asked(loop);
+    vow__finish(loop);
 }
 
 /* Can anything but vow's timers on a virtual clock still happen in the base? */
