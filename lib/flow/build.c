@@ -12,8 +12,9 @@ static void drop_inputs(struct vow__inputs inputs)
 
 vow_promise *vow__flow_refuse(vow_loop *loop, struct vow__inputs inputs)
 {
+    vow_promise *refused = vow__refuse(loop, NULL, NULL, NULL); /* first: a freed loop lives by it */
     drop_inputs(inputs);
-    return vow__refuse(loop, NULL, NULL, NULL);
+    return refused;
 }
 
 /* 0, or why c gets no further inputs; what was not added is still in the array. */
