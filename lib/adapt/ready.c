@@ -97,16 +97,16 @@ static void on_ready(evutil_socket_t fd, short events, void *data)
     if (bits == 0)
         return; /* it was, a moment ago; with `hangup` the event is persistent */
     vow_enter(loop);
-    vow_resolve(op->resolver, bits > 0 ? vow_int(bits)
-                                       : vow_fail_at(NULL, vow_errno_domain(), -bits, "ready"));
+    vow_resolve(op->resolver,
+                bits > 0 ? vow_int(bits) : vow_fail_at(NULL, vow_errno_domain(), -bits, "ready"));
     vow_leave(loop);
 }
 
 /* 0 or an errno number. */
 static int make_event(struct vow__ready *op)
 {
-    short events = (short)((op->what & VOW_READ ? EV_READ : 0) |
-                           (op->what & VOW_WRITE ? EV_WRITE : 0));
+    short events =
+        (short)((op->what & VOW_READ ? EV_READ : 0) | (op->what & VOW_WRITE ? EV_WRITE : 0));
     int watched = op->fd;
     if (op->what & VOW_HANGUP) {
 #ifdef __linux__
@@ -165,8 +165,7 @@ vow_promise *vow_ready_at(vow_loop *loop, int fd, int what, const char *where)
     int bits = ready_now(fd, what);
     if (bits < 0)
         return vow__op_failed(loop, -bits, "ready", where);
-    return bits > 0 ? vow_resolved_at(loop, vow_int(bits), where)
-                    : wait_for(loop, fd, what, where);
+    return bits > 0 ? vow_resolved_at(loop, vow_int(bits), where) : wait_for(loop, fd, what, where);
 }
 
 static struct vow__ready *find(vow_loop *loop, int fd)
@@ -182,7 +181,7 @@ int vow_ready_close(vow_loop *loop, int fd)
     vow__check_loop(loop, "vow_ready_close");
     struct vow__ready *op;
     while ((op = find(loop, fd)) != NULL) /* settling takes it off the list */
-        vow_resolve(op->resolver, vow_fail_at(NULL, vow_errno_domain(), EBADF,
-                                              "closed while it was waited for"));
+        vow_resolve(op->resolver,
+                    vow_fail_at(NULL, vow_errno_domain(), EBADF, "closed while it was waited for"));
     return close(fd);
 }

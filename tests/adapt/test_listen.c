@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include <sys/resource.h>
+
+#include "adapt/net.h"
+#include "adapt/sweep.h"
+
+static vow_listener *listen_here(vow_loop *loop)
+{
+    vow_listener *l = vow_listen(loop, NULL, 0, 0);
+    CHECK(l != NULL && vow_listener_port(l) != 0);
+    return l;
+}
+
+/* The socket that p is fulfilled with; the caller's. */
+static vow_sock *sock_of(vow_loop *loop, vow_promise *p)
+{
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    return vow_sock_of(v);
+}
+
+TEST(accepts_a_connection)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    int peer = net_connect(vow_listener_port(l));
+    vow_sock *s = sock_of(loop, p);
+    net_send(peer, "hello");
+    EQ_READ(vow_sock_read(s, 100), "hello");
+    CHECK(fcntl(vow_sock_fd(s), F_GETFL) & O_NONBLOCK);
+    CHECK(fcntl(vow_sock_fd(s), F_GETFD) & FD_CLOEXEC);
+    vow_sock_unref(s);
+    vow_listener_close(l);
+    close(peer);
+}
+
+TEST(connections_that_wait_are_accepted_later)
+{
+    vow_listener *l = listen_here(loop);
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    vow_sock *a = sock_of(loop, vow_accept(l));
+    vow_poll(loop);
+    vow_sock *b = sock_of(loop, vow_accept(l));
+    net_send(two, "second");
+    EQ_READ(vow_sock_read(b, 100), "second");
+    vow_sock_unref(a);
+    vow_sock_unref(b);
+    vow_listener_close(l);
+    close(one);
+    close(two);
+}
+
+TEST(first_come_first_served)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *first = vow_accept(l), *dropped = vow_accept(l), *last = vow_accept(l);
+    vow_unref(dropped);
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    vow_sock *a = sock_of(loop, first), *b = sock_of(loop, last);
+    net_send(one, "one");
+    net_send(two, "two");
+    EQ_READ(vow_sock_read(a, 100), "one");
+    EQ_READ(vow_sock_read(b, 100), "two");
+    vow_sock_unref(a);
+    vow_sock_unref(b);
+    vow_listener_close(l);
+    close(one);
+    close(two);
+}
+
+/* scenario 142 */
+TEST(a_client_that_reset_before_accept_does_no_harm)
+{
+    vow_listener *l = listen_here(loop);
+    net_reset(net_connect(vow_listener_port(l)));
+    int peer = net_connect(vow_listener_port(l));
+    vow_sock *gone = sock_of(loop, vow_accept(l)); /* Linux hands it out all the same */
+    EQ_INT(vow_run(loop, vow_sock_read(gone, 10), NULL), ECONNRESET);
+    vow_sock *s = sock_of(loop, vow_accept(l));
+    net_send(peer, "here");
+    EQ_READ(vow_sock_read(s, 100), "here");
+    vow_sock_unref(gone);
+    vow_sock_unref(s);
+    vow_listener_close(l);
+    close(peer);
+}
+
+/* The lowest descriptor that is free. */
+static int next_fd(void)
+{
+    int fd = dup(0);
+    close(fd);
+    return fd;
+}
+
+static struct rlimit limit_descriptors(int most)
+{
+    struct rlimit before, lower;
+    EQ_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    lower = before;
+    lower.rlim_cur = (rlim_t)most;
+    EQ_INT(setrlimit(RLIMIT_NOFILE, &lower), 0);
+    return before;
+}
+
+TEST(out_of_descriptors_it_waits_and_tries_again)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    int peer = net_connect(vow_listener_port(l));
+    struct rlimit before = limit_descriptors(next_fd());
+    vow_poll(loop);
+    vow_clock_advance(loop, 100);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    uint64_t ran = vow_stats(loop).handlers;
+    for (int i = 0; i < 10; i++)
+        vow_poll(loop);
+    EQ_UINT(vow_stats(loop).handlers, ran); /* it pauses: no turn of the loop is wasted */
+    setrlimit(RLIMIT_NOFILE, &before);
+    vow_clock_advance(loop, 1000);
+    EQ_INT(vow_state(p), VOW_FULFILLED);
+    vow_sock_unref(sock_of(loop, p));
+    vow_listener_close(l);
+    close(peer);
+}
+
+TEST(closing_during_the_pause)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l), *q = vow_accept(l);
+    int peer = net_connect(vow_listener_port(l));
+    struct rlimit before = limit_descriptors(next_fd());
+    vow_poll(loop);
+    vow_unref(p);
+    vow_cancel(q);
+    vow_promise *r = vow_accept(l); /* nobody waited: the pause was over */
+    vow_poll(loop);
+    setrlimit(RLIMIT_NOFILE, &before);
+    vow_listener_close(l);
+    EQ_INT(vow_run(loop, q, NULL), ECANCELED);
+    EQ_INT(vow_run(loop, r, NULL), ECANCELED);
+    close(peer);
+}
+
+TEST(closing_rejects_who_waits)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l), *q = vow_accept(l);
+    EQ_PTR(vow_listener_close(l), NULL);
+    EQ_INT(vow_run(loop, p, NULL), ECANCELED);
+    EQ_INT(vow_run(loop, q, NULL), ECANCELED);
+    EQ_PTR(vow_listener_close(NULL), NULL);
+}
+
+TEST(a_cancelled_accept_leaves_the_connection_for_the_next)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    vow_cancel(p);
+    EQ_INT(vow_run(loop, p, NULL), ECANCELED);
+    EQ_INT(vow_run_all(loop), 0);
+    int peer = net_connect(vow_listener_port(l));
+    vow_sock_unref(sock_of(loop, vow_accept(l)));
+    vow_listener_close(l);
+    close(peer);
+}
+
+TEST(a_listener_nobody_accepts_from_does_not_hold_the_loop)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    int peer = net_connect(vow_listener_port(l)), other = net_connect(vow_listener_port(l));
+    vow_sock_unref(sock_of(loop, p));
+    EQ_INT(vow_run_all(loop), 0);
+    vow_listener_close(l);
+    close(peer);
+    close(other);
+}
+
+TEST(says_why_it_cannot_listen)
+{
+    vow_listener *l = listen_here(loop);
+    errno = 0;
+    CHECK(vow_listen(loop, NULL, vow_listener_port(l), 1) == NULL);
+    EQ_INT(errno, EADDRINUSE);
+    CHECK(vow_listen(loop, "no.numeric.address", 0, 1) == NULL);
+    EQ_INT(errno, EINVAL);
+    CHECK(vow_listen(loop, "192.0.2.1", 0, 1) == NULL);
+    EQ_INT(errno, EADDRNOTAVAIL);
+    vow_listener_close(l);
+}
+
+TEST(listens_on_version_six)
+{
+    vow_listener *l = vow_listen(loop, "::1", 0, 1);
+    if (!l)
+        return; /* this machine has none */
+    CHECK(vow_listener_port(l) != 0);
+    vow_listener_close(l);
+}
+
+TEST(a_closing_loop_ends_the_waits)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    vow_loop_close(loop);
+    EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
+    vow_unref(p);
+    p = vow_accept(l);
+    EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
+    vow_unref(p);
+    errno = 0;
+    CHECK(vow_listen(loop, NULL, 0, 1) == NULL);
+    EQ_INT(errno, ESHUTDOWN);
+    vow_listener_close(l);
+}
+
+TEST_PLAIN(a_listener_may_outlive_its_loop)
+{
+    loop = vow_loop_new();
+    vow_listener *l = listen_here(loop);
+    vow_unref(vow_accept(l));
+    vow_loop_free(loop);
+    vow_listener_close(l);
+}
+
+static int accept_one(vow_loop *loop)
+{
+    vow_listener *l = vow_listen(loop, NULL, 0, 0);
+    if (!l)
+        return errno;
+    int peer = net_connect(vow_listener_port(l));
+    vow_value v;
+    int code = vow_run(loop, vow_accept(l), &v);
+    vow_release(v);
+    vow_listener_close(l);
+    close(peer);
+    return code;
+}
+
+TEST_PLAIN(every_allocation_may_fail) { sweep(accept_one); }
