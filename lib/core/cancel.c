@@ -125,9 +125,10 @@ static bool worth_waiting_for(const vow_promise *input, const vow_promise *e)
     return !vow__settled(input) && input->kind != K_SOURCE && vow__only_wanter(input, e);
 }
 
+/* A stop hook may drop c: then all elements are gone at once (drop.c). */
 static void cancel_elements(vow_loop *loop, vow_promise *c, vow_promise **combinators)
 {
-    for (vow_promise *e = c->first, *next; e; e = next) {
+    for (vow_promise *e = c->first, *next; e && c->first; e = next) {
         next = e->next_element;
         if (worth_waiting_for(e->source, e))
             climb(loop, e->source, combinators);

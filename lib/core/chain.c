@@ -203,6 +203,8 @@ vow_promise *vow_unref(vow_promise *p)
         bool wanted = vow__wanted(p);
         if (VOW_UNLIKELY(wanted && p->kind == K_FOLLOW))
             vow__splice_follower(loop, p);
+        else if (VOW_UNLIKELY(wanted && p->kind == K_COMBINE))
+            vow__drop_pinned(loop, p);
         else if (!wanted && vow__settled(p) && vow__is_plain(p->value))
             vow__give(loop, p);
         else if (!wanted)

@@ -51,6 +51,32 @@ static void park(vow_loop *loop, vow_promise *chain)
     loop->parked = chain;
 }
 
+/* Takes all elements off the combinator; inputs nobody else wants are dead, the last one
+ * first: `down` turns their order round. True: the running handler's promise is one of them. */
+static bool let_inputs_go(vow_loop *loop, vow_promise *combine)
+{
+    bool running = false;
+    while (combine->first) {
+        vow_promise *e = combine->first;
+        combine->first = e->next_element;
+        vow_promise *input = vow__leave_source(loop, e);
+        vow__give(loop, e);
+        if (input && input == loop->running)
+            running = true;
+        else if (input)
+            add_dead(loop, input);
+    }
+    combine->left = 0;
+    return running;
+}
+
+/* A combinator that nobody wants, but its inputs are just being cancelled: the line stays
+ * until that is done, its inputs go now. */
+static bool only_pinned(const vow_promise *s)
+{
+    return s->kind == K_COMBINE && !s->outside && !s->consumers && (s->flags & F_WANTED) == F_BUSY;
+}
+
 /* Goes up from the dead tail to the first source that somebody else wants, linking the
  * way back; puts the top onto `down`. */
 static void climb(vow_loop *loop, vow_promise *tail)
@@ -58,13 +84,16 @@ static void climb(vow_loop *loop, vow_promise *tail)
     vow_promise *n = tail;
     n->consumers = NULL;
     while (vow__derived(n) && (n->source || (n->flags & F_QUEUED))) {
-        vow_promise *s = vow__leave_source(loop, n);
-        if (!s)
-            break;
-        if (s == loop->running) {
+        vow_promise *s = n->source, *unwanted = vow__leave_source(loop, n);
+        bool in_use = unwanted && s == loop->running;
+        if (s && only_pinned(s))
+            in_use = let_inputs_go(loop, s) || s == loop->running;
+        if (in_use) {
             park(loop, n);
             return;
         }
+        if (!unwanted)
+            break;
         s->flags |= F_DEAD;
         s->consumers = n;
         n = s;
@@ -135,25 +164,6 @@ static void free_line(vow_loop *loop, vow_promise *p)
     vow__give(loop, p);
 }
 
-/* Takes all elements off the combinator; inputs nobody else wants are dead, the last one
- * first: `down` turns their order round. True: the running handler's promise is one of them. */
-static bool let_inputs_go(vow_loop *loop, vow_promise *combine)
-{
-    bool running = false;
-    while (combine->first) {
-        vow_promise *e = combine->first;
-        combine->first = e->next_element;
-        vow_promise *input = vow__leave_source(loop, e);
-        vow__give(loop, e);
-        if (input && input == loop->running)
-            running = true;
-        else if (input)
-            add_dead(loop, input);
-    }
-    combine->left = 0;
-    return running;
-}
-
 static void tear_down(vow_loop *loop, vow_promise *n)
 {
     while (n) {
@@ -204,6 +214,14 @@ void vow__drop(vow_loop *loop, vow_promise *p)
     }
     add_dead(loop, p);
     work_off(loop);
+}
+
+void vow__drop_pinned(vow_loop *loop, vow_promise *p)
+{
+    if (only_pinned(p)) {
+        let_inputs_go(loop, p);
+        work_off(loop);
+    }
 }
 
 void vow__drop_parked(vow_loop *loop)

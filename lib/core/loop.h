@@ -225,6 +225,7 @@ int vow__cannot_wait(vow_loop *loop, vow_promise *c, vow_promise *q);
 
 /* drop.c */
 void vow__drop(vow_loop *loop, vow_promise *p); /* p is unwanted: frees it and what only it wanted */
+void vow__drop_pinned(vow_loop *loop, vow_promise *p);  /* a stop hook gave the last handle of p back */
 void vow__drop_parked(vow_loop *loop);          /* the running handler has returned */
 static inline void vow__drop_if_unwanted(vow_loop *loop, vow_promise *p)
 {

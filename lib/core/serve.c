@@ -11,20 +11,20 @@ _Thread_local vow_loop *vow__running_loop;
 
 vow_loop *vow_current(void) { return vow__running_loop; }
 
-static bool wanted_after_parked(vow_loop *loop, vow_promise *node)
+/* What was parked wanted the node, which nobody else does: both go, the source first. */
+static void drop_with_parked(vow_loop *loop, vow_promise *node)
 {
-    node->flags |= F_BUSY;
-    vow__drop_parked(loop);
-    node->flags &= (uint8_t)~F_BUSY;
-    return vow__wanted(node);
+    vow__drop(loop, node);
+    if (loop->parked)
+        vow__drop_parked(loop);
 }
 
 static inline bool user_end(vow_loop *loop, vow_promise *node)
 {
     loop->running = NULL;
-    if (VOW_LIKELY(!loop->parked) ? vow__wanted(node) : wanted_after_parked(loop, node))
+    if (VOW_LIKELY(vow__wanted(node)))
         return true;
-    vow__drop(loop, node);
+    drop_with_parked(loop, node);
     return false;
 }
 
