@@ -14,7 +14,7 @@ struct retry {
     vow_step_fn *attempt;
     void *data;
     double wait;     /* ms before the next attempt, without jitter */
-    unsigned made;   /* attempts */
+    unsigned made;   /* attempts, where their number is limited */
     vow_error *last; /* of the attempt before; NULL: there was none */
 };
 
@@ -40,8 +40,9 @@ static uint64_t next_wait(struct retry *r)
 
 static bool is_last(struct retry *r, const vow_error *e)
 {
-    return vow__is_cancel(e) || r->made == r->policy.tries ||
-           (r->policy.again && !r->policy.again(e, r->data));
+    const vow_retry_policy *p = &r->policy;
+    return vow__is_cancel(e) || (p->tries && r->made == p->tries) ||
+           (p->again && !p->again(e, r->data));
 }
 
 static void give_up(vow_promise *c, vow_error *e)
@@ -113,8 +114,8 @@ vow_promise *vow_retry_at(vow_loop *loop, const vow_retry_policy *policy, vow_st
 {
     struct retry *r = vow__alloc(sizeof *r);
     if (r) {
-        *r = (struct retry){.policy = sound(policy, vow_now(loop)), .attempt = attempt,
-                            .data = data};
+        *r = (struct retry){
+            .policy = sound(policy, vow_now(loop)), .attempt = attempt, .data = data};
         r->wait = (double)r->policy.first_ms;
     }
     vow_promise *c = vow__flow_new(loop, &ops, r, where);

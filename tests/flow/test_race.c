@@ -197,6 +197,48 @@ TEST(a_loser_may_settle_in_its_stop_hook)
     EQ_TRACE(seen, "b");
 }
 
+struct hooked {
+    struct trace seen;
+    vow_promise *race;
+};
+static void drop_the_race(void *data)
+{
+    struct hooked *hooked = data;
+    trace_add(&hooked->seen, "drop");
+    hooked->race = vow_unref(hooked->race);
+    trace_add(&hooked->seen, "dropped");
+}
+
+TEST(a_stop_hook_may_drop_the_race_that_is_being_cancelled)
+{
+    struct hooked hooked = {.seen = {""}};
+    struct op a = {&hooked.seen, "a", NULL}, b = {&hooked.seen, "b", NULL};
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(loop, &r);
+    vow_on_stop(r, drop_the_race, &hooked, NULL);
+    p = vow_then(p, op_done, &a);
+    hooked.race = vow_race(loop, op_start_clean(loop, &a), p, op_start_clean(loop, &b));
+    vow_cancel(hooked.race);
+    vow_poll(loop);
+    EQ_TRACE(hooked.seen, "a-stopped drop b-stopped dropped"); /* and no clean-up is run */
+    EQ_UINT(vow_stats(loop).live, 0);
+}
+
+TEST(a_stop_hook_may_drop_the_race_that_is_being_decided)
+{
+    struct hooked hooked = {.seen = {""}};
+    struct op a = {&hooked.seen, "a", NULL}, b = {&hooked.seen, "b", NULL};
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(loop, &r);
+    vow_on_stop(r, drop_the_race, &hooked, NULL);
+    p = vow_race(loop, op_start_clean(loop, &a), p, value(loop, 1), op_start_clean(loop, &b));
+    hooked.race = vow_attach(p, &a, op_destroy);
+    vow_poll(loop);
+    EQ_TRACE(hooked.seen,
+             "a-stopped drop dropped b-stopped ~a"); /* inside a drop: worked off by that */
+    EQ_UINT(vow_stats(loop).live, 0);
+}
+
 TEST(nested_combinators_are_cancelled_inside_out)
 {
     struct trace seen = {""};
