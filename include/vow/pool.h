@@ -20,15 +20,20 @@ typedef struct vow_pool vow_pool;
 /* Gives a pool of at most `threads` threads (0: one per processor) and at most `queue`
  * waiting jobs (0: 1,000,000); NULL: no memory. Usable from every thread. */
 VOW_API vow_pool *vow_pool_new(const char *name, unsigned threads, size_t queue);
-/* Waits for running jobs; queued ones are rejected with ECANCELED. NULL ok; returns NULL. */
+/* Waits for running jobs; queued ones are rejected with ECANCELED. NULL ok; returns NULL.
+ * Any thread but the pool's own. */
 VOW_API vow_pool *vow_pool_free(vow_pool *pool);
-VOW_API size_t vow_pool_queued(vow_pool *pool); /* jobs waiting for a thread; any thread */
+/* Jobs waiting for a thread. NULL: of the process's pool. Any thread. */
+VOW_API size_t vow_pool_queued(vow_pool *pool);
 
 /* Runs fn(data) on a thread of `pool` (NULL: the process's pool for user work; it is never
  * the one that vow's files or names use). Takes data: destroy(data), may be NULL, runs
- * exactly once on the loop's thread. A full queue rejects with EAGAIN, a thread that cannot
- * be had with its errno. Cancel: a queued job never runs; a running one goes on, its result
- * is released. */
+ * exactly once, on the loop's thread, before handlers see the outcome. A full queue rejects
+ * with EAGAIN, a thread that cannot be had with its errno.
+ * Cancel and drop: a queued job never runs; a running one goes on, and when it ends its
+ * result is released and its data destroyed; dispatch waits for that. Only where the loop
+ * was closed while the job ran does destroy(data) run on the worker's thread.
+ * A job must not wait for another job of its own pool: all threads could be waiting. */
 typedef vow_value vow_work_fn(void *data);
 #define vow_work(loop, pool, fn, data, destroy) vow_work_at(loop, pool, fn, data, destroy, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_work_at(vow_loop *loop, vow_pool *pool, vow_work_fn *fn,
