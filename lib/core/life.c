@@ -54,10 +54,10 @@ void vow__core_close(vow_loop *loop)
     loop->slow_free = true;
     bool found;
     do { /* again: a foreign thenable gets a resolver when it is served */
-        found = false;
-        vow__each_line(loop, reject_pending, &found);
         while (loop->head || loop->unseen)
             vow__drain(loop, SIZE_MAX);
+        found = false;
+        vow__each_line(loop, reject_pending, &found);
     } while (found);
     loop->closed = true;
     loop->left_open = vow__each_line(loop, NULL, NULL) - 2;

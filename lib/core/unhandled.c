@@ -15,7 +15,7 @@ enum { REPORTED = 1, HANDLED_LATE = 2 };
 
 static bool never_reported(const vow_error *e)
 {
-    return vow__is_cancel(e) || e == vow__error_ready(VOW_ECLOSED);
+    return vow__is_cancel(e) || vow_error_is(e, vow_own_domain(), VOW_ECLOSED);
 }
 
 static void add(vow_loop *loop, vow_promise *p)
