@@ -29,7 +29,8 @@ typedef struct vow_counts {
 VOW_API vow_counts vow_stats(const vow_loop *loop);
 
 /* Calls line(text, data) for every pending promise, each under what it waits for:
- * what it is, its place, handles, "waiting for". Looks. Loop's thread. */
+ * what it is, its place, handles, "waiting for"; on a closed loop also for every settled
+ * one that the program still holds. Looks. Loop's thread. */
 typedef void vow_line_fn(const char *line, void *data);
 VOW_API void vow_dump(vow_loop *loop, vow_line_fn *line, void *data);
 VOW_API void vow_dump_to_file(const char *line, void *file); /* a FILE * */

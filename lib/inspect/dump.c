@@ -31,6 +31,7 @@ struct out {
     vow_line_fn *line;
     void *data;
     size_t left; /* lines that may still be written */
+    const vow_loop *closed; /* NULL: open; else settled promises with handles are shown too */
 };
 
 static void write_line(struct out *out, const vow_promise *p, unsigned depth)
@@ -81,18 +82,27 @@ static void write_tree(struct out *out, const vow_promise *root)
     }
 }
 
+static bool is_held(const vow_promise *p, const vow_loop *closed)
+{
+    return vow__settled(p) && p->outside && p != closed->no_memory && p != closed->no_loop;
+}
+
+/* Links of a promise that is just being dropped are the drop machine's: not shown. */
 static void write_if_root(vow_promise *p, void *data)
 {
-    bool pending = p->kind >= K_SOURCE && !vow__settled(p);
+    struct out *out = data;
+    bool pending = p->kind >= K_SOURCE && !vow__settled(p) && !(p->flags & F_DEAD);
     bool waits_in_a_tree = vow__derived(p) && p->source && !vow__settled(p->source);
     if (pending && !waits_in_a_tree && p->kind != K_ELEMENT)
-        write_tree(data, p);
+        write_tree(out, p);
+    else if (out->closed && is_held(p, out->closed))
+        write_line(out, p, 0);
 }
 
 void vow_dump(vow_loop *loop, vow_line_fn *line, void *data)
 {
     vow__check_loop(loop, "vow_dump");
-    struct out out = {line, data, 10000};
+    struct out out = {line, data, 10000, loop->closed ? loop : NULL};
     vow__each_line(loop, write_if_root, &out);
 }
 
@@ -102,7 +112,7 @@ void vow_dump_to_file(const char *line, void *file) { fprintf(file, "%s\n", line
 void vow_dump_promise(const vow_promise *p, vow_line_fn *line, void *data)
 {
     vow__check(p, "vow_dump_promise");
-    struct out out = {line, data, 64};
+    struct out out = {line, data, 64, NULL};
     const vow_promise *pending[8], *n = p;
     unsigned depth = 0;
     while (n && out.left) {
@@ -142,7 +152,7 @@ vow_counts vow_stats(const vow_loop *loop)
                          .bytes = loop->slab_count * VOW_SLAB_BYTES};
     vow__each_line(loop, count_line, &counts);
     counts.live -= 2; /* what builders return when refused */
-    counts.handles -= loop->no_memory->outside + loop->no_loop->outside;
+    counts.handles -= 2;
     counts.peak = loop->slab_count * (VOW_SLAB_BYTES / sizeof(vow_promise) - 1) -
                   (size_t)(loop->fresh_end - loop->fresh) - 2;
     return counts;
