@@ -21,9 +21,13 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
             return;
         }
     }
-    vow__reject(loop, p, vow_error_value(error));
-    if (resolver_stays)
-        p->flags |= F_KEPT; /* until it is used or dropped, to no effect */
+    if (!resolver_stays) {
+        vow__reject(loop, p, vow_error_value(error));
+    } else {
+        p->flags |= F_BUSY;
+        vow__reject(loop, p, vow_error_value(error));
+        p->flags = (uint8_t)((p->flags & ~F_BUSY) | F_KEPT); /* until r is used, to no effect */
+    }
     if (destroy)
         destroy(op);
 }
