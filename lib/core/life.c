@@ -2,6 +2,9 @@
  *
  * core/life.c - the core's part of a loop's life, and the questions one may ask a promise.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "core/loop.h"
 
 static vow_promise *immortal(vow_loop *loop, int code)
@@ -15,6 +18,12 @@ static vow_promise *immortal(vow_loop *loop, int code)
     return p;
 }
 
+static size_t quarantine_wanted(void)
+{
+    const char *debug = getenv("VOW_DEBUG");
+    return debug && strstr(debug, "quarantine") ? 4096 : 0;
+}
+
 int vow__core_init(vow_loop *loop)
 {
     loop->thread = vow__thread();
@@ -23,6 +32,8 @@ int vow__core_init(vow_loop *loop)
     loop->no_memory = immortal(loop, ENOMEM);
     loop->no_loop = immortal(loop, VOW_ECLOSED);
     loop->made = 0;
+    loop->quarantine = quarantine_wanted();
+    loop->slow_free = loop->quarantine > 0;
     return loop->no_memory && loop->no_loop ? 0 : ENOMEM;
 }
 

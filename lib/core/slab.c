@@ -51,6 +51,18 @@ vow_promise *vow__take_slow(vow_loop *loop)
     return loop->fresh++;
 }
 
+static void free_oldest(vow_loop *loop)
+{
+    vow_promise *oldest = loop->quarantine_first;
+    vow__unpoison(oldest);
+    loop->quarantine_first = oldest->next;
+    if (--loop->quarantined == 0)
+        loop->quarantine_last = NULL;
+    oldest->next = loop->free_lines;
+    loop->free_lines = oldest;
+    vow__poison(oldest);
+}
+
 /* The oldest line leaves the quarantine when a newer one enters the full one. */
 static void enter_quarantine(vow_loop *loop, vow_promise *line)
 {
@@ -64,15 +76,8 @@ static void enter_quarantine(vow_loop *loop, vow_promise *line)
     }
     loop->quarantine_last = line;
     vow__poison(line);
-    if (++loop->quarantined <= loop->quarantine)
-        return;
-    vow_promise *oldest = loop->quarantine_first;
-    vow__unpoison(oldest);
-    loop->quarantine_first = oldest->next;
-    loop->quarantined--;
-    oldest->next = loop->free_lines;
-    loop->free_lines = oldest;
-    vow__poison(oldest);
+    if (++loop->quarantined > loop->quarantine)
+        free_oldest(loop);
 }
 
 void vow__give_slow(vow_loop *loop, vow_promise *line)
@@ -107,6 +112,8 @@ void vow_loop_quarantine(vow_loop *loop, size_t promises)
     vow__check_loop(loop, "vow_loop_quarantine");
     loop->quarantine = promises;
     loop->slow_free = loop->closing || promises;
+    while (loop->quarantined > promises && !loop->closing)
+        free_oldest(loop);
 }
 
 void vow__core_done(vow_loop *loop)
