@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "vow/inspect.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -171,6 +172,28 @@ static inline vow_promise *chain_of(vow_promise *p, size_t n, vow_then_fn *fn, v
     while (n-- > 0)
         p = vow_then(p, fn, data);
     return p;
+}
+
+/* Lines taken so that the next one needs a new slab: with vow_test_fail_allocation that is
+ * how a promise is refused. */
+struct lines {
+    vow_promise **held;
+    size_t count;
+};
+static inline struct lines exhaust_lines(vow_loop *loop)
+{
+    struct lines lines = {malloc(40000 * sizeof *lines.held), 0};
+    size_t bytes = vow_stats(loop).bytes, all = bytes / 64 - bytes / (1024 * 1024);
+    while (vow_stats(loop).live + 2 < all) /* and two that the loop keeps for itself */
+        for (size_t n = all - vow_stats(loop).live - 2; n > 0; n--)
+            lines.held[lines.count++] = vow_resolved(loop, vow_none());
+    return lines;
+}
+static inline void give_lines_back(struct lines *lines)
+{
+    while (lines->count > 0)
+        vow_unref(lines->held[--lines->count]);
+    free(lines->held);
 }
 
 #endif
