@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * 16-own-adapter - a callback API, here libevent's signals, as promises in 40 lines.
+ *
+ *     examples/run 16-own-adapter
+ *
+ * Expected output:
+ *     signal 10 came
+ *     timed out after 20 ms: wait for signal 12: Operation canceled
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <vow.h>
+
+struct waiting {
+    struct event *event;
+    vow_resolver *resolver;
+};
+
+static void on_signal(evutil_socket_t number, short what, void *data)
+{
+    struct waiting *waiting = data;
+    (void)what;
+    vow_resolve(waiting->resolver, vow_v(number)); /* waiting is destroyed: touch it no more */
+}
+
+static void stop(void *data) /* cancelled or dropped: on_signal must not be called any more */
+{
+    struct waiting *waiting = data;
+    event_del(waiting->event);
+}
+
+static void destroy(void *data) /* settled or stopped */
+{
+    struct waiting *waiting = data;
+    if (waiting->event != NULL)
+        event_free(waiting->event);
+    free(waiting);
+}
+
+static vow_promise *next_signal(vow_loop *loop, int number)
+{
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (waiting == NULL)
+        return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, NULL));
+    vow_promise *p = vow_promise_new(loop, &waiting->resolver);
+    vow_on_stop(waiting->resolver, stop, waiting, destroy);
+    waiting->event = event_new(vow_loop_base(loop), number, EV_SIGNAL, on_signal, waiting);
+    if (waiting->event == NULL || event_add(waiting->event, NULL) != 0)
+        vow_reject(waiting->resolver, vow_error_new(vow_errno_domain(), EINVAL, NULL));
+    return vow_context(p, "wait for signal %d", number);
+}
+
+int main(void)
+{
+    vow_loop *loop = vow_loop_new();
+    if (loop == NULL) {
+        perror("vow_loop_new");
+        return 1;
+    }
+    vow_promise *waits[] = {next_signal(loop, SIGUSR1),
+                            vow_timeout(next_signal(loop, SIGUSR2), 20)};
+    raise(SIGUSR1);
+    for (int i = 0; i < 2; i++) {
+        char text[200];
+        vow_value v;
+        if (vow_run(loop, waits[i], &v) == 0)
+            snprintf(text, sizeof text, "signal %d came", (int)vow_as_int(v));
+        else
+            vow_describe(vow_as_error(v), VOW_ONE_LINE, text, sizeof text);
+        puts(text);
+        vow_release(v);
+    }
+    vow_loop_free(loop);
+    return 0;
+}
