@@ -98,8 +98,8 @@ TEST(a2_3_2_a_promise_that_a_handler_returns_is_followed)
 struct thenable {
     int references, calls;
     void (*act)(struct thenable *self, vow_resolver *r);
-    vow_value with;       /* what it settles with */
-    vow_resolver *kept;   /* for later */
+    vow_value with;     /* what it settles with */
+    vow_resolver *kept; /* for later */
     struct trace *seen;
 };
 
@@ -355,7 +355,8 @@ TEST(a2_3_3_the_hook_may_drop_the_promise_it_is_called_for)
 TEST(a2_3_4_any_other_value_fulfils)
 {
     int destroyed = 0;
-    vow_value values[] = {vow_none(), vow_v(true), vow_v(2.5), VOW_LIT("text"), counted(&destroyed)};
+    vow_value values[] = {vow_none(), vow_v(true), vow_v(2.5), VOW_LIT("text"),
+                          counted(&destroyed)};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         vow_promise *p = vow_resolved(loop, values[i]);
         EQ_INT(vow_state(p), VOW_FULFILLED);

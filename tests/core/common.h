@@ -24,15 +24,9 @@ static inline const char *code_name(const vow_error *e)
     static const struct {
         int code;
         const char *name;
-    } names[] = {{EIO, "EIO"},
-                 {EPROTO, "EPROTO"},
-                 {ECANCELED, "ECANCELED"},
-                 {ENOMEM, "ENOMEM"},
-                 {EDEADLK, "EDEADLK"},
-                 {VOW_EBROKEN, "EBROKEN"},
-                 {VOW_ECYCLE, "ECYCLE"},
-                 {VOW_ECLOSED, "ECLOSED"},
-                 {VOW_ELOOP, "ELOOP"},
+    } names[] = {{EIO, "EIO"},           {EPROTO, "EPROTO"},       {ECANCELED, "ECANCELED"},
+                 {ENOMEM, "ENOMEM"},     {EDEADLK, "EDEADLK"},     {VOW_EBROKEN, "EBROKEN"},
+                 {VOW_ECYCLE, "ECYCLE"}, {VOW_ECLOSED, "ECLOSED"}, {VOW_ELOOP, "ELOOP"},
                  {VOW_EVALUE, "EVALUE"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].code == vow_error_code(e))
@@ -102,7 +96,8 @@ static inline void note_detached(const vow_error *e, void *data)
     trace_add(note->seen, "%s!%s", note->name, code_name(e));
 }
 /* For vow_on_unhandled: "unhandled!EIO", "late!EIO". */
-static inline void note_unhandled(const vow_error *e, UNUSED const char *made, bool late, void *seen)
+static inline void note_unhandled(const vow_error *e, UNUSED const char *made, bool late,
+                                  void *seen)
 {
     trace_add(seen, "%s!%s", late ? "late" : "unhandled", code_name(e));
 }
@@ -140,7 +135,10 @@ static inline vow_value drop_promise(UNUSED vow_value v, void *data)
 }
 static inline void drop_held(void *data) { drop_promise(vow_none(), data); }
 
-static inline vow_error *eio(void) { return vow_error_new(vow_errno_domain(), EIO, "disk on fire"); }
+static inline vow_error *eio(void)
+{
+    return vow_error_new(vow_errno_domain(), EIO, "disk on fire");
+}
 
 /* An object that counts its references itself, as foreign ones do: *destroyed grows when
  * the last one goes. */

@@ -9,8 +9,8 @@
 TEST(a_handler_cancelled_before_it_ran_never_runs_and_its_data_is_destroyed)
 {
     int destroyed = 0;
-    vow_promise *p = vow_then_with(vow_resolved(loop, vow_v(1)), never_called, &destroyed,
-                                   count_destroy);
+    vow_promise *p =
+        vow_then_with(vow_resolved(loop, vow_v(1)), never_called, &destroyed, count_destroy);
     vow_cancel(p);
     drain(loop);
     EQ_INT(destroyed, 1);
@@ -489,10 +489,7 @@ TEST(a_stop_hook_may_resolve_with_a_promise_which_is_then_cancelled)
     vow_unref(p);
 }
 
-static void stop_and_drop(void *data)
-{
-    drop_held(data);
-}
+static void stop_and_drop(void *data) { drop_held(data); }
 
 TEST(a_stop_hook_may_drop_the_promise_that_is_being_cancelled)
 {

@@ -36,8 +36,7 @@ TEST(the_two_function_form_calls_one_of_them)
 
 TEST(the_two_function_form_does_not_catch_the_error_of_its_own_first_function)
 {
-    vow_promise *p =
-        vow_then_catch(vow_resolved(loop, vow_none()), fail_eproto, give_three, NULL);
+    vow_promise *p = vow_then_catch(vow_resolved(loop, vow_none()), fail_eproto, give_three, NULL);
     vow_mark_handled(p);
     drain(loop);
     EQ_INT(error_code(p), EPROTO);

@@ -313,10 +313,7 @@ TEST_PLAIN(a_stop_hook_may_settle_its_promise_while_the_loop_closes)
     vow_loop_free(loop);
 }
 
-TEST_PLAIN(freeing_NULL_is_allowed_and_gives_NULL)
-{
-    CHECK(vow_loop_free(NULL) == NULL);
-}
+TEST_PLAIN(freeing_NULL_is_allowed_and_gives_NULL) { CHECK(vow_loop_free(NULL) == NULL); }
 
 static void keep_lines(const char *line, void *data) { trace_add(data, "[%s]", line); }
 

@@ -92,10 +92,7 @@ TEST(an_optional_counted_value_is_present_or_nothing)
     EQ_INT(destroyed, 1);
 }
 
-static vow_value element(vow_value v, void *data)
-{
-    return vow_keep(vow_at(v, *(size_t *)data));
-}
+static vow_value element(vow_value v, void *data) { return vow_keep(vow_at(v, *(size_t *)data)); }
 
 /* scenario 61 */
 TEST(an_array_is_split_into_promises_of_its_elements)

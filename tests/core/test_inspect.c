@@ -192,7 +192,7 @@ TEST(a_dump_can_be_written_to_a_file)
 
 TEST(the_dump_names_every_kind_that_can_be_pending)
 {
-    static const char *const names[] = {"abandoned promise", "handle", "attach", "shield",
+    static const char *const names[] = {"abandoned promise", "handle",       "attach",  "shield",
                                         "shield's keeper",   "detached end", "follower"};
     struct lines_of lines = {"", 0};
     int destroyed = 0;

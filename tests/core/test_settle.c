@@ -51,8 +51,8 @@ TEST(each_kind_of_value_comes_back_with_its_type)
     int freed = 0;
     struct thing *thing = malloc(sizeof *thing);
     *thing = (struct thing){&freed};
-    vow_value values[] = {vow_v(INT64_MIN), vow_v(true),     vow_v(0.25),
-                          VOW_LIT("text"),  vow_text("own"), vow_box(&freed, NULL),
+    vow_value values[] = {vow_v(INT64_MIN),  vow_v(true),     vow_v(0.25),
+                          VOW_LIT("text"),   vow_text("own"), vow_box(&freed, NULL),
                           thing_value(thing)};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         vow_promise *p = vow_then(vow_resolved(loop, vow_keep(values[i])), same, NULL);

@@ -132,8 +132,7 @@ static void keep_places(const vow_error *e, const char *made, UNUSED bool late, 
 {
     struct told *told = data;
     snprintf(told->made, sizeof told->made, "%s", made ? made : "");
-    snprintf(told->where, sizeof told->where, "%s",
-             vow_error_place(e) ? vow_error_place(e) : "");
+    snprintf(told->where, sizeof told->where, "%s", vow_error_place(e) ? vow_error_place(e) : "");
     vow_describe(e, VOW_ONE_LINE, told->message, sizeof told->message);
 }
 
