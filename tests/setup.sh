@@ -7,6 +7,14 @@
 
 say() { echo "$*" >&2; }
 
+# Where Node's headers are: they come with Node, on Debian in libnode-dev
+node_headers() {
+    local node include
+    node=$(node -p process.execPath 2>/dev/null) || return
+    include=$(dirname "$(dirname "$node")")/include/node
+    [ -f "$include/node_api.h" ] && echo "$include"
+}
+
 # Is what this Debian package is for there, whoever installed it?
 have() {
     case $1 in
@@ -17,6 +25,8 @@ have() {
     check) pkg-config --exists 'check >= 0.15' 2>/dev/null ;;
     libclang-rt-dev) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -x c - -o /dev/null 2>/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    libnode-dev) node_headers >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
