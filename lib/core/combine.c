@@ -19,11 +19,18 @@ vow_promise *vow__combine_new(vow_loop *loop, const struct vow__combine_ops *ops
     return c;
 }
 
+void vow__combine_drop_input(vow_promise *input)
+{
+    if (input == vow__loop_of(input)->no_memory)
+        vow_mark_handled(input);
+    vow_unref(input);
+}
+
 bool vow__combine_add(vow_promise *c, vow_promise *input, uint64_t index, const char *where)
 {
     vow_promise *e = vow__derive(input, K_ELEMENT, where, "a combinator's input");
     if (!e) {
-        vow_unref(input);
+        vow__combine_drop_input(input);
         return false;
     }
     e->outside = 0;
@@ -49,7 +56,7 @@ void vow__combine_deliver(vow_loop *loop, vow_promise *c)
 
 void vow__combine_ready(vow_promise *c)
 {
-    if (c->left == 0 && !(c->bits & COMBINE_DECIDED))
+    if (c->left == 0 && !(c->bits & COMBINE_DECIDED) && vow__wanted(c))
         c->ops->last(c);
 }
 

@@ -15,7 +15,8 @@ struct vow__combine_ops {
     const char *name; /* for dumps */
     /* One input has settled. Takes outcome (value or error value). May decide, may add. */
     void (*input)(vow_promise *combine, uint64_t index, vow_value outcome);
-    /* No element is left and nothing is decided: must decide. NULL where that cannot be. */
+    /* No element is left, nothing is decided, and somebody still wants to know: must decide.
+     * NULL where that cannot be. */
     void (*last)(vow_promise *combine);
     /* Gives the state back: on deciding and on drop, when state is not NULL. */
     void (*done)(void *state);
@@ -34,6 +35,8 @@ vow_promise *vow__combine_new(vow_loop *loop, const struct vow__combine_ops *ops
                               const char *where);
 /* Waits for one more input, whose handle it takes. False when refused: input is dropped. */
 bool vow__combine_add(vow_promise *combine, vow_promise *input, uint64_t index, const char *where);
+/* Drops an input of a refused combinator: a refusal among them is told by that of the whole. */
+void vow__combine_drop_input(vow_promise *input);
 /* To be called once after building: decides when there is no element. */
 void vow__combine_ready(vow_promise *combine);
 /* Settles the matter with `result` (taken; a value or an error value); later calls release

@@ -6,7 +6,8 @@ static void drop_inputs(struct vow__inputs inputs)
     for (size_t i = 0; i < inputs.n; i++) {
         vow_promise *input = inputs.items[i];
         inputs.items[i] = NULL;
-        vow_unref(input);
+        if (input)
+            vow__combine_drop_input(input);
     }
 }
 
@@ -79,6 +80,10 @@ void vow__flow_await(vow_promise *c, vow_value v, uint64_t index)
     vow_loop *loop = vow__loop_of(c);
     int refused = 0;
     check_given(c, v);
+    if (VOW_UNLIKELY(!vow__wanted(c))) { /* the function has dropped its own combinator */
+        vow__release(v);
+        return;
+    }
     if (!vow__has_kind(v, VOW__PROMISE))
         v = vow_promise_value(vow_resolved_at(loop, v, vow__site_text(c->site)));
     else
