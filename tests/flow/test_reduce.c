@@ -131,6 +131,21 @@ TEST(a_dropped_reduce_releases_everything)
     EQ_TRACE(seen, "~a a-stopped ~a");
 }
 
+static vow_value drop_own(vow_value so_far, size_t index, void *data)
+{
+    vow_promise **own = data;
+    *own = vow_unref(*own);
+    return index % 2 ? vow_keep(so_far) : vow_v(vow_delay(vow_current(), 1));
+}
+
+TEST(a_reducer_may_drop_its_own_reduce)
+{
+    vow_promise *own = vow_reduce(loop, 3, vow_text("start"), drop_own, &own);
+    vow_poll(loop);
+    EQ_PTR(own, NULL);
+    EQ_UINT(vow_stats(loop).live, 0);
+}
+
 TEST(a_million_steps_of_reduce_take_constant_memory_and_let_others_go)
 {
     size_t bytes = vow_stats(loop).bytes;

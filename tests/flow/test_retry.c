@@ -197,6 +197,40 @@ TEST(a_retry_cancelled_or_dropped_while_it_waits_makes_no_other_attempt)
     OUTCOME(r, "!ECANCELED");
 }
 
+static vow_value drop_own(void *data)
+{
+    vow_promise **own = data;
+    *own = vow_unref(*own);
+    return vow_fail(EIO, NULL);
+}
+struct asked {
+    vow_promise *own;
+    int times;
+};
+static vow_value fail_always(UNUSED void *data) { return vow_fail(EIO, NULL); }
+static bool cancel_own(UNUSED const vow_error *e, void *data)
+{
+    struct asked *asked = data;
+    if (++asked->times == 2)
+        vow_cancel(asked->own);
+    return true;
+}
+
+TEST(an_attempt_may_drop_and_a_policy_may_cancel_its_own_retry)
+{
+    vow_promise *own = vow_retry(loop, NULL, drop_own, &own);
+    vow_poll(loop);
+    EQ_PTR(own, NULL);
+    EQ_UINT(vow_stats(loop).live, 0);
+    struct asked asked = {NULL, 0};
+    vow_retry_policy policy = {.first_ms = 1, .again = cancel_own};
+    asked.own = vow_retry(loop, &policy, fail_always, &asked);
+    vow_clock_advance(loop, 100);
+    EQ_INT(asked.times, 2);
+    OUTCOME(asked.own, "!ECANCELED");
+    EQ_UINT(vow_stats(loop).timers, 0);
+}
+
 TEST(attempts_may_have_timeouts_of_their_own)
 {
     struct trace seen = {""};

@@ -264,6 +264,59 @@ TEST(a_timeout_around_a_combinator_cancels_all_of_it)
     EQ_UINT(vow_stats(loop).timers, 0);
 }
 
+static vow_value each_op(UNUSED size_t index, void *data)
+{
+    return vow_v(op_start_slow(vow_current(), data));
+}
+static vow_value reduce_op(UNUSED vow_value so_far, size_t index, void *data)
+{
+    return each_op(index, data);
+}
+static vow_value step_op(void *data) { return each_op(0, data); }
+
+static vow_promise *start_flow(vow_loop *loop, int which, struct op *op)
+{
+    vow_promise *own = which < 4 ? op_start_slow(loop, op) : NULL;
+    switch (which) {
+    case 0:
+        return vow_all(loop, pending(loop), own);
+    case 1:
+        return vow_all_settled(loop, own, value(loop, 1));
+    case 2:
+        return vow_any(loop, failure(loop, EIO), own);
+    case 3:
+        return vow_race(loop, vow_timeout(own, 500));
+    case 4:
+        return vow_map_with(loop, 3, 1, each_op, op, op_destroy);
+    case 5:
+        return vow_for_each_with(loop, 3, 1, each_op, op, op_destroy);
+    case 6:
+        return vow_reduce_with(loop, 3, vow_none(), reduce_op, op, op_destroy);
+    case 7:
+        return vow_repeat_with(loop, step_op, op, op_destroy);
+    case 8:
+        return vow_interval_with(loop, 10, step_op, op, op_destroy);
+    default:
+        return vow_retry_with(loop, NULL, step_op, op, op_destroy);
+    }
+}
+
+TEST(everything_ends_by_a_timeout_and_is_cleaned_up_before_it_is_delivered)
+{
+    for (int i = 0; i < 10; i++) {
+        struct trace seen = {""};
+        struct op a = {&seen, "a", NULL}, done = {&seen, "done", NULL};
+        vow_promise *p = vow_timeout(start_flow(loop, i, &a), 50);
+        p = vow_handle(p, op_done, &done);
+        vow_mark_handled(p);
+        vow_clock_advance(loop, 100);
+        EQ_TRACE(seen, i < 4 ? "a-stopped a-clean a-cleaned done"
+                             : "a-stopped a-clean a-cleaned ~a done");
+        OUTCOME(p, "!ETIMEDOUT");
+        EQ_UINT(vow_stats(loop).live, 0);
+    }
+}
+
 TEST(the_longest_timeout_is_no_timeout)
 {
     vow_promise *p = vow_timeout(vow_delay(loop, 1000), UINT64_MAX);
