@@ -27,17 +27,21 @@ VOW_BEGIN
 /* Gives a loop with an event_base of its own; NULL: no memory or descriptors, errno says. */
 VOW_API vow_loop *vow_loop_new(void);
 /* Gives the loop of `base` (looked at; it must outlive the loop). A second attach on
- * the same thread gives the same loop, to be freed as often. NULL as above. */
+ * the same thread gives the same loop, to be freed as often. NULL as above. One thread
+ * turns a base: attach it there. */
 VOW_API vow_loop *vow_loop_attach(struct event_base *base);
-/* Closes (below) and frees. NULL ok; returns NULL. From inside a handler or callback
- * of the loop it takes effect when that returns. Free an attached loop before its base. */
+/* Closes (below) and frees. NULL ok; returns NULL. From inside a handler, callback or
+ * destructor of the loop it takes effect when what runs there returns; a vow_run ends then.
+ * Free an attached loop before its base. A base of the loop's own goes too: where that is
+ * to happen inside a callback, turn it with vow_run and not with event_base_dispatch. */
 VOW_API vow_loop *vow_loop_free(vow_loop *loop);
 VOW_API struct event_base *vow_loop_base(vow_loop *loop); /* borrowed */
 
 /* Rejects everything pending with VOW_ECLOSED, runs the handlers that see it, and
  * refuses new work: starting something gives a rejected promise. Returns how many
  * promise handles the program still holds; they stay valid, do nothing, and must
- * still be given back. Inside a handler: closes when it returns; gives 0. */
+ * still be given back (to the thread that had the loop, also when it is freed).
+ * Inside a handler, callback or destructor: closes as vow_loop_free frees; gives 0. */
 VOW_API size_t vow_loop_close(vow_loop *loop);
 VOW_API bool vow_loop_is_closed(const vow_loop *loop);
 
@@ -45,7 +49,9 @@ VOW_API bool vow_loop_is_closed(const vow_loop *loop);
  * back with vow_release), or the error's code (-1 when that is 0) and the error as a
  * value. `ret` may be NULL. When nothing is left that could settle p: EDEADLK, the
  * message says what p waits for and where it was made. EDEADLK too from inside a
- * handler or callback; ECANCELED after vow_loop_stop; VOW_EFORK in a forked child. */
+ * handler or callback; ECANCELED after vow_loop_stop, or a break or exit of the base;
+ * VOW_ELOOP for another loop's promise; VOW_EFORK in a forked child; VOW_ECLOSED when
+ * the loop is closed, unless p had settled. */
 VOW_API int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret);
 
 /* Turns until nothing is pending in the base, or vow_loop_stop. 0 or a code as above. */
@@ -56,8 +62,8 @@ VOW_API long vow_poll(vow_loop *loop);
  * many ran; 0 from inside a handler or destructor. */
 VOW_API size_t vow_drain(vow_loop *loop, size_t most);
 
-/* Makes the current or next vow_run... return. Sticky: taken back by the run that it
- * ended. Loop's thread; from others post it (remote.h). */
+/* Makes the current or next vow_run, vow_run_all or vow_poll return. Sticky: taken back by
+ * the run that it ended. Loop's thread; from others post it (remote.h). */
 VOW_API void vow_loop_stop(vow_loop *loop);
 
 /* Unhandled rejections: told when the queue is empty, or after 64 budgets. The default
@@ -72,15 +78,20 @@ VOW_API void vow_unhandled_abort(vow_loop *loop, bool abort_too); /* abort after
 VOW_API void vow_loop_set_budget(vow_loop *loop, size_t handlers);
 
 /* For callbacks that call into vow from libevent: what they settle is dispatched at
- * the vow_leave of the outermost pair instead of one wake-up later. */
+ * the vow_leave of the outermost pair instead of one wake-up later. The callback has to
+ * touch nothing of the loop after that: it may have been freed. */
 VOW_API void vow_enter(vow_loop *loop);
 VOW_API void vow_leave(vow_loop *loop);
 
-/* In a child after fork, before anything else of this loop. 0, or an errno number.
- * Until then run, poll, timers, descriptors and remotes answer VOW_EFORK. What only the
- * parent may settle (pool jobs, other threads' resolvers) is rejected with VOW_EFORK.
- * A child that wants none of it: just never touch the loop and leave by _exit or exec;
- * freeing an attached loop in the child would unregister the parent's descriptors. */
+/* In a child after fork(2), before anything else of this loop; on the thread that forked,
+ * which has to be the loop's. 0, or an errno number: it may be called again. Until then run,
+ * poll, timers, descriptors and remotes answer VOW_EFORK. What only the parent may settle
+ * (pool jobs, other threads' resolvers) is rejected with VOW_EFORK, what was posted before
+ * the fork runs in the parent only. References on remotes that other threads of the parent
+ * held count on in the child: dispatch waits for them until they are given back there.
+ * A child that wants none of it never touches the loop and leaves by _exit or exec. Freeing
+ * the loop there is allowed (the base is given kernel objects of its own first, so that
+ * nothing of the parent's is unregistered); freeing an attached base without its loop is not. */
 VOW_API int vow_loop_after_fork(vow_loop *loop);
 
 VOW_END

@@ -20,19 +20,20 @@ VOW_BEGIN
 
 typedef struct vow_remote vow_remote;
 
-/* Gives a remote of the loop; NULL: no memory or descriptor (errno). Loop's thread. */
+/* Gives a remote of the loop; NULL: no memory or descriptor, or the loop refuses (errno:
+ * ESHUTDOWN when it is closed, VOW_EFORK). Loop's thread. */
 VOW_API vow_remote *vow_remote_new(vow_loop *loop);
 VOW_API vow_remote *vow_remote_ref(vow_remote *remote);   /* any thread */
 VOW_API vow_remote *vow_remote_unref(vow_remote *remote); /* any thread; NULL ok; returns NULL */
 
-/* Has fn(data) run on the loop's thread, then destroy(data). Takes data when it returns
- * 0. ENOMEM or ESHUTDOWN: destroy(data) has run here. A loop that closes first runs only
+/* Has fn(data) run on the loop's thread, then destroy(data). Takes data: on ENOMEM,
+ * ESHUTDOWN or VOW_EFORK destroy(data) has run here. A loop that closes first runs only
  * destroy. destroy may be NULL. Any thread, not in signal handlers. */
 VOW_API int vow_post(vow_remote *remote, vow_destroy_fn *fn, void *data, vow_destroy_fn *destroy);
 
-/* The same with memory of the caller's, so that only ESHUTDOWN can go wrong: run(node)
- * is called on the loop's thread, or gone(node) if the loop closes first. The node
- * belongs to vow until then. Any thread; async-signal-safe. */
+/* The same with memory of the caller's, so that only ESHUTDOWN (and VOW_EFORK) can go
+ * wrong: run(node) is called on the loop's thread, or gone(node) if the loop closes first.
+ * The node belongs to vow until then. Any thread; async-signal-safe. */
 typedef struct vow_node {
     struct vow_node *next;
     void (*run)(struct vow_node *node);
@@ -40,11 +41,13 @@ typedef struct vow_node {
 } vow_node;
 VOW_API int vow_post_node(vow_remote *remote, vow_node *node);
 
-/* A pending promise whose resolver works on any thread. It is counted (starts with one
- * reference); the first settling call wins, later ones release what they were given and
- * do nothing; losing the last reference unused rejects with VOW_EBROKEN. Settling
- * allocates nothing. On the loop's own thread it settles at once, else by a post.
- * Without memory the promise is rejected and *ret is inert, maybe NULL, which the functions accept. */
+/* A pending promise whose resolver works on any thread. Loop's thread. The resolver is
+ * counted (starts with one reference); the first settling call wins, later ones release
+ * what they were given and do nothing; losing the last reference unused rejects with
+ * VOW_EBROKEN. Settling allocates nothing. On the loop's own thread it settles at once, else
+ * by a post. Dispatch waits for it until the promise has settled, or was cancelled or
+ * dropped. Without memory the promise is rejected and *ret is inert, maybe NULL, which the
+ * functions accept. */
 typedef struct vow_remote_resolver vow_remote_resolver;
 #define vow_promise_new_remote(remote, ret) vow_promise_new_remote_at(remote, ret, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_promise_new_remote_at(vow_remote *remote,

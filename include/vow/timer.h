@@ -32,9 +32,11 @@ VOW_API void vow_loop_set_clock(vow_loop *loop, vow_clock_fn *now, void *data);
 
 /* Gives the loop a virtual clock that starts at 0: it moves by vow_clock_advance, and,
  * when `by_itself`, jumps to the next deadline whenever nothing else can happen (nothing
- * is runnable; no descriptor, pool job or remote is outstanding). */
+ * is runnable; no descriptor, pool job or remote is outstanding). Again: only changes
+ * by_itself. It jumps in vow_run and vow_run_all only. */
 VOW_API void vow_clock_virtual(vow_loop *loop, bool by_itself);
-/* Moves a virtual clock and runs what is due, deadline by deadline. */
+/* Moves a virtual clock and runs what is due, deadline by deadline. Inside a handler or
+ * callback it only moves: what is due runs in the next turn. vow_loop_stop ends it there. */
 VOW_API void vow_clock_advance(vow_loop *loop, uint64_t ms);
 
 VOW_END

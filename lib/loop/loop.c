@@ -211,6 +211,8 @@ void vow__close_now(struct vow__event_loop *l)
     vow__members_close(l);
     go_out(l);
     vow__timers_settle_down(l);
+    event_del(l->wake); /* of an attached base nothing of ours is left */
+    event_del(l->yield);
 }
 
 static void free_now(struct vow__event_loop *l)

@@ -25,11 +25,13 @@ static int begin(vow_loop *loop, const char *call)
     return 0;
 }
 
-/* Takes the stop back. Afterwards the loop may be gone. */
-static void end(vow_loop *loop)
+/* A stop is taken back by the run that it ended: one that p's settling outran ends the next.
+ * Afterwards the loop may be gone. */
+static void end(vow_loop *loop, bool by_stop)
 {
     struct vow__event_loop *l = vow__event_loop(loop);
-    l->in_run = l->stop = false;
+    l->in_run = false;
+    l->stop = l->stop && !by_stop;
     vow__watch_settle_down(l);
     vow__finish(loop);
 }
@@ -40,17 +42,17 @@ static bool has_events(struct vow__event_loop *l)
     return event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE) > 0;
 }
 
-enum turned { TURNED, NOTHING_LEFT, NOT_FROM_HERE };
+enum turned { TURNED, NOTHING_LEFT, BROKEN_OFF, NOT_FROM_HERE };
 
-/* One turn of the base. A break or exit that the program asked the base for ends the run;
- * the base forgets it when it is turned again. */
+/* One turn of the base. A break or exit that the program asked the base for ends the run,
+ * too: the base forgets it when it is turned again. */
 static enum turned turn_base(struct vow__event_loop *l, int flags)
 {
     int result = event_base_loop(l->base, flags);
     if (result < 0)
         return NOT_FROM_HERE;
     if (event_base_got_break(l->base) || event_base_got_exit(l->base))
-        l->stop = true;
+        return BROKEN_OFF;
     return result == 0 ? TURNED : NOTHING_LEFT;
 }
 
@@ -132,7 +134,7 @@ static vow_value outcome_of(struct vow__event_loop *l, vow_promise *p, enum turn
         vow__close_now(l); /* settles p, too */
     if (vow__settled(p))
         return vow_keep(p->value);
-    if (l->stop)
+    if (l->stop || turned == BROKEN_OFF)
         return vow__fail_ready(ECANCELED);
     return turned == NOT_FROM_HERE ? failure(EDEADLK) : stalled(p);
 }
@@ -157,10 +159,11 @@ int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret)
     enum turned turned;
     run_until_settled(l, p, &turned);
     vow_value outcome = outcome_of(l, p, turned);
-    if (!was_handled && !vow__settled(p))
+    bool settled = vow__settled(p);
+    if (!was_handled && !settled)
         p->flags &= (uint8_t)~F_HANDLED; /* other holders may lose its error yet */
     vow_unref(p);
-    end(loop);
+    end(loop, !settled);
     return answer(outcome, ret);
 }
 
@@ -175,9 +178,9 @@ int vow_run_all(vow_loop *loop)
         turned = turn(l);
     int code = turned == NOT_FROM_HERE            ? EDEADLK
                : l->close_asked || l->free_asked ? VOW_ECLOSED
-               : l->stop                         ? ECANCELED
+               : l->stop || turned == BROKEN_OFF  ? ECANCELED
                                                  : 0;
-    end(loop);
+    end(loop, true);
     return code;
 }
 
@@ -191,7 +194,7 @@ static enum turned turn_while_ready(struct vow__event_loop *l)
         vow__drain(&l->core, l->core.budget);
         vow__timers_check(l);
         turned = turn_base(l, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    } while (turned != NOT_FROM_HERE && !l->stop &&
+    } while (turned <= NOTHING_LEFT && !l->stop &&
              (l->core.head || l->core.handlers + l->callbacks != before));
     return turned;
 }
@@ -203,7 +206,7 @@ long vow_poll(vow_loop *loop)
     uint64_t before = loop->handlers;
     enum turned turned = turn_while_ready(vow__event_loop(loop));
     long ran = turned == NOT_FROM_HERE ? -1 : (long)(loop->handlers - before);
-    end(loop);
+    end(loop, true);
     return ran;
 }
 
@@ -239,5 +242,5 @@ void vow_clock_advance(vow_loop *loop, uint64_t ms)
     while (!l->stop && vow__timers_jump(l, target));
     if (!l->stop)
         move_to(t, target);
-    end(loop);
+    end(loop, true);
 }
