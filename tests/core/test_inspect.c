@@ -3,6 +3,7 @@
  * Seeing what is pending: counts, dumps, places, the quarantine.
  */
 #include "core/common.h"
+#include "core/loop.h"
 #include "vow/flow.h"
 
 /* What a dump wrote. */
@@ -116,6 +117,23 @@ TEST(a_dump_of_very_much_is_bounded)
     EQ_INT(lines->count, 10000);
     for (int i = 0; i < N; i++)
         vow_unref(p[i]);
+    free(lines);
+}
+
+TEST_PLAIN(a_dump_of_very_many_handles_is_bounded)
+{
+    enum { N = 11000 };
+    struct lines_of *lines = calloc(1, sizeof *lines);
+    static vow_promise *p[N];
+    loop = vow_loop_new();
+    for (int i = 0; i < N; i++)
+        p[i] = vow_resolved(loop, vow_v(i));
+    EQ_UINT(vow_loop_close(loop), N);
+    vow_dump(loop, keep_line, lines);
+    EQ_INT(lines->count, 10000);
+    for (int i = 0; i < N; i++)
+        vow_unref(p[i]);
+    vow_loop_free(loop);
     free(lines);
 }
 
@@ -259,6 +277,24 @@ TEST(a_quarantine_made_smaller_gives_its_lines_back)
     EQ_UINT(vow_stats(loop).peak, peak);
     for (int i = 0; i < 100; i++)
         vow_unref(p[i]);
+}
+
+/* More places than there are numbers for: some stay unknown, none is mistaken. */
+TEST_PLAIN(a_full_table_of_places_gives_no_number)
+{
+    enum { N = 20000 };
+    static char texts[N];
+    size_t unknown = 0;
+    for (size_t i = 0; i < N; i++) {
+        uint16_t site = vow__site_number(&texts[i]);
+        if (site == 0)
+            unknown++;
+        else
+            EQ_PTR(vow__site_text(site), &texts[i]);
+    }
+    CHECK(unknown >= N - 8192 && unknown < N);
+    CHECK(vow__site_text(0) == NULL);
+    EQ_UINT(vow__site_number(NULL), 0);
 }
 
 TEST_PLAIN(places_are_recorded_only_when_asked_for)

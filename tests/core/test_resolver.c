@@ -275,6 +275,28 @@ TEST(a_stop_hook_may_drop_its_resolver_which_is_gone_anyway)
     EQ_INT(op.destroys, 2);
 }
 
+static void stop_by_abandoning(void *data)
+{
+    struct op *op = data;
+    op->stops++;
+    vow_resolver_abandon(op->r);
+}
+
+TEST(a_stop_hook_may_abandon_its_resolver_which_is_gone_anyway)
+{
+    struct op op = {0};
+    vow_promise *p = vow_promise_new(loop, &op.r);
+    vow_on_stop(op.r, stop_by_abandoning, &op, op_destroy);
+    vow_cancel(p);
+    EQ_INT(error_code(p), ECANCELED);
+    vow_unref(p);
+    p = vow_promise_new(loop, &op.r);
+    vow_on_stop(op.r, stop_by_abandoning, &op, op_destroy);
+    vow_unref(p);
+    EQ_INT(op.stops, 2);
+    EQ_INT(op.destroys, 2);
+}
+
 static void destroy_by_dropping(void *data)
 {
     struct op *op = data;

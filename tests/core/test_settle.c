@@ -174,3 +174,12 @@ TEST(a_promise_held_as_a_value_is_dropped_with_the_value)
     EQ_INT(op.stops, 1);
     EQ_INT(op.destroys, 1);
 }
+
+TEST(a_promise_held_as_a_value_is_shared_by_keeping_the_value)
+{
+    vow_value v = vow_v(vow_resolved(loop, vow_v(1))), kept = vow_keep(v);
+    vow_release(v);
+    EQ_UINT(vow_stats(loop).handles, 1);
+    vow_release(kept);
+    EQ_UINT(vow_stats(loop).handles, 0);
+}

@@ -222,18 +222,16 @@ TEST_PLAIN(in_abort_mode_the_program_aborts_after_the_report)
     HAS_TEXT(output, "disk on fire");
 }
 
-static void abort_off(vow_loop *loop)
+TEST(abort_mode_can_be_taken_back)
 {
+    struct trace seen = {""};
+    vow_on_unhandled(loop, note_unhandled, &seen);
     vow_unhandled_abort(loop, true);
     vow_unhandled_abort(loop, false);
     reject_unseen(loop);
-}
-
-TEST_PLAIN(abort_mode_can_be_taken_back)
-{
-    char output[1000];
-    int status = in_child(abort_off, output, sizeof output);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    drain(loop);
+    EQ_TRACE(seen, "unhandled!EIO");
+    EXPECT_UNHANDLED(1);
 }
 
 TEST(the_hook_can_be_restored_to_the_default)
