@@ -11,8 +11,11 @@
  * are cancelled, their catch and finally run, then the result settles. An input that
  * others hold too is let go instead. Other errors of losers travel as suppressed errors
  * of the result's error; with a fulfilled result they are reported as unhandled if they
- * arose after the cancel. Cancelling the result cancels what it owns and waits for it.
- * Loop's thread only; without memory: ENOMEM, inputs dropped, data destroyed.
+ * arose after the cancel. Cancelling the result cancels what it owns and waits for it; it
+ * stays ECANCELED then, whatever an input recovers to. Users' functions are called from the
+ * queue, never inside these calls; `destroy` runs when all that was started has ended.
+ * Loop's thread only; without memory: ENOMEM, inputs dropped, data destroyed. An input that
+ * waits for the result: VOW_ECYCLE; one of another loop: VOW_ELOOP.
  */
 #ifndef VOW_FLOW_H
 #define VOW_FLOW_H
@@ -54,7 +57,8 @@ VOW_API VOW_NODISCARD vow_promise *vow_race_n_at(vow_loop *loop, size_t n, vow_p
                                                  const char *where);
 
 /* Takes p. p's outcome, or ETIMEDOUT after `ms` milliseconds (at `ns`), p having been
- * cancelled and waited for; p's own last error is the cause, so a vow_context on p shows. */
+ * cancelled and waited for; p's own last error is the cause, so a vow_context on p shows.
+ * A settled p comes back as it is. */
 #define vow_timeout(p, ms) vow_timeout_at(p, ms, VOW_HERE)
 #define vow_deadline(p, ns) vow_deadline_at(p, ns, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_timeout_at(vow_promise *p, uint64_t ms, const char *where);
@@ -64,7 +68,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_deadline_at(vow_promise *p, uint64_t ns, 
 VOW_API vow_value vow_again(void);
 #define VOW_AGAIN vow_again()
 
-/* Calls step(data) from the queue, waits for what it returns, and again, as long as that
+/* Calls step(data), waits for what it returns, and again, as long as that
  * is VOW_AGAIN; any other value or an error is the result. Constant memory however often. */
 typedef vow_value vow_step_fn(void *data);
 #define vow_repeat(loop, step, data) vow_repeat_at(loop, step, data, NULL, VOW_HERE)
@@ -72,8 +76,9 @@ typedef vow_value vow_step_fn(void *data);
 VOW_API VOW_NODISCARD vow_promise *vow_repeat_at(vow_loop *loop, vow_step_fn *step, void *data,
                                                  vow_destroy_fn *destroy, const char *where);
 
-/* Calls tick(data) every `ms` milliseconds, first after `ms`; ticks neither overlap nor
- * pile up: one that took longer than `ms` skips the missed ones. Ends as repeat does. */
+/* Calls tick(data) every `ms` milliseconds (0 counts as 1), first after `ms`; ticks neither
+ * overlap nor pile up: one that took longer than `ms` skips the missed ones, and the next
+ * comes when it would have come without. Ends as repeat does. */
 #define vow_interval(loop, ms, tick, data) vow_interval_at(loop, ms, tick, data, NULL, VOW_HERE)
 #define vow_interval_with(loop, ms, tick, data, destroy) \
     vow_interval_at(loop, ms, tick, data, destroy, VOW_HERE)
@@ -110,16 +115,16 @@ VOW_API VOW_NODISCARD vow_promise *vow_reduce_at(vow_loop *loop, size_t n, vow_v
                                                  vow_destroy_fn *destroy, const char *where);
 
 /* Calls attempt(data) until it succeeds, at most `tries` times (0: for ever). Before
- * attempt k+1 it waits first_ms * factor^(k-1), at most most_ms, shortened at random by up
- * to `jitter` (0 to 1) of itself. ECANCELED is never retried, nor what `again` (may be
- * NULL) says no to. The result is the value, or the last error with the one before as
- * suppressed. */
+ * attempt k+1 it waits first_ms * factor^(k-1), at most most_ms (0: however long), shortened
+ * at random by up to `jitter` (0 to 1) of itself; a factor below 1 counts as 1. ECANCELED is
+ * never retried, nor what `again` (may be NULL) says no to. The result is the value, or the
+ * last error with the one before as suppressed. Looks at policy; NULL: the default one. */
 typedef struct vow_retry_policy {
     unsigned tries;
     uint64_t first_ms, most_ms;
     double factor, jitter;
     bool (*again)(const vow_error *e, void *data);
-    uint64_t seed; /* of the jitter; 0: from the clock */
+    uint64_t seed; /* of the jitter, which it decides alone; 0: from the clock */
 } vow_retry_policy;
 #define VOW_RETRY_DEFAULT {5, 100, 10000, 2, 0.5, NULL, 0} /* tries, first_ms, most_ms, factor, jitter */
 #define vow_retry(loop, policy, attempt, data) vow_retry_at(loop, policy, attempt, data, NULL, VOW_HERE)

@@ -33,8 +33,8 @@ static void give_results(vow_promise *c)
 
 static void release_results(void *state) { vow__release(array_of(state)); }
 
-static const struct vow__combine_ops all_ops = {"all", keep_or_fail, give_results,
-                                                release_results, true};
+static const struct vow__combine_ops all_ops = {"all", keep_or_fail, give_results, release_results,
+                                                true};
 static const struct vow__combine_ops all_settled_ops = {"all_settled", keep, give_results,
                                                         release_results, true};
 
@@ -53,8 +53,7 @@ vow_promise *vow_all_n_at(vow_loop *loop, size_t n, vow_promise **inputs, const 
     return collect(loop, &all_ops, (struct vow__inputs){n, inputs}, where);
 }
 
-vow_promise *vow_all_settled_n_at(vow_loop *loop, size_t n, vow_promise **inputs,
-                                  const char *where)
+vow_promise *vow_all_settled_n_at(vow_loop *loop, size_t n, vow_promise **inputs, const char *where)
 {
     return collect(loop, &all_settled_ops, (struct vow__inputs){n, inputs}, where);
 }

@@ -13,7 +13,8 @@ static void drop_inputs(struct vow__inputs inputs)
 
 vow_promise *vow__flow_refuse(vow_loop *loop, struct vow__inputs inputs)
 {
-    vow_promise *refused = vow__refuse(loop, NULL, NULL, NULL); /* first: a freed loop lives by it */
+    /* First: a loop that was freed lives as long as there are handles. */
+    vow_promise *refused = vow__refuse(loop, NULL, NULL, NULL);
     drop_inputs(inputs);
     return refused;
 }

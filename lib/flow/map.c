@@ -76,10 +76,9 @@ static void free_map(void *state)
     vow__free(state);
 }
 
-static const struct vow__combine_ops map_ops = {"map", input_settled, all_done, free_map,
-                                                false};
-static const struct vow__combine_ops for_each_ops = {"for_each", input_settled, all_done,
-                                                     free_map, false};
+static const struct vow__combine_ops map_ops = {"map", input_settled, all_done, free_map, false};
+static const struct vow__combine_ops for_each_ops = {"for_each", input_settled, all_done, free_map,
+                                                     false};
 
 struct range {
     size_t n, limit;

@@ -42,8 +42,8 @@ static void give_errors(vow_promise *c)
 
 static void release_errors(void *state) { vow_error_unref(state); }
 
-static const struct vow__combine_ops any_ops = {"any", keep_error, give_errors,
-                                                release_errors, false};
+static const struct vow__combine_ops any_ops = {"any", keep_error, give_errors, release_errors,
+                                                false};
 
 static vow_error *new_aggregate(size_t n, const char *where)
 {

@@ -23,8 +23,7 @@ static void first_of_two(vow_promise *c, uint64_t index, vow_value outcome)
 
 static void release_error(void *state) { vow_error_unref(state); }
 
-static const struct vow__combine_ops ops = {"timeout", first_of_two, NULL, release_error,
-                                            false};
+static const struct vow__combine_ops ops = {"timeout", first_of_two, NULL, release_error, false};
 
 /* Takes all three; error NULL: there was no memory for it. */
 static vow_promise *limit(vow_promise *p, vow_promise *timer, vow_error *error, const char *where)
@@ -46,8 +45,8 @@ vow_promise *vow_timeout_at(vow_promise *p, uint64_t ms, const char *where)
     vow_loop *loop = vow__check(p, "vow_timeout");
     if (vow__settled(p))
         return p;
-    vow_error *error = vow__flow_error(where, vow_errno_domain(), ETIMEDOUT,
-                                       "timed out after %" PRIu64 " ms", ms);
+    vow_error *error =
+        vow__flow_error(where, vow_errno_domain(), ETIMEDOUT, "timed out after %" PRIu64 " ms", ms);
     return limit(p, vow_delay_at(loop, ms, where), error, where);
 }
 
