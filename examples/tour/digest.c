@@ -171,9 +171,11 @@ static vow_value whole(vow_value v, void *data)
     return vow_v(digest_add(data, vow_buf_ref(vow_buf_of(v))));
 }
 
-static vow_value too_big(const vow_error *e, void *data)
+static vow_value not_whole(const vow_error *e, void *data)
 {
     struct digest *d = data;
+    if (vow_error_is(e, vow_errno_domain(), EINVAL))
+        return vow_wrap(e, EINVAL, "this is no regular file");
     if (!vow_error_is(e, vow_errno_domain(), EFBIG))
         return vow_rethrow(e);
     d->holders++;
@@ -199,7 +201,7 @@ vow_promise *digest_file(vow_loop *loop, vow_pool *pool, const char *path)
     if (d == NULL)
         return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, "digest"));
     vow_promise *p = vow_file_read(loop, path, DIGEST_WHOLE);
-    p = vow_then_catch(p, whole, too_big, d);
+    p = vow_then_catch(p, whole, not_whole, d);
     p = vow_then(p, end, d);
     return vow_attach(p, d, unwanted);
 }

@@ -239,7 +239,7 @@ vow_promise *http_digest(vow_loop *loop, vow_pool *pool, const char *text)
         return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, "fetch"));
     }
     vow_promise *p = vow_sock_connect(loop, url.host, url.port);
-    p = vow_context(p, "connect to %s:%s", url.host, url.port);
+    p = vow_context(p, "open the connection");
     p = vow_then(p, on_connect, f);
     p = vow_then(p, on_written, f);
     p = vow_then(p, on_status, f);
