@@ -210,6 +210,7 @@ static void count_wake(UNUSED vow_loop *loop) { wakes++; }
 TEST(the_embedder_is_woken_once_as_the_queue_becomes_runnable)
 {
     void (*wake)(vow_loop *) = loop->wake;
+    wakes = 0;
     loop->wake = count_wake;
     vow_promise *p = vow_then(vow_resolved(loop, vow_none()), same, NULL);
     EQ_INT(wakes, 1);
@@ -230,6 +231,7 @@ TEST(the_embedder_is_woken_once_as_the_queue_becomes_runnable)
 TEST(the_embedder_is_woken_for_what_only_waits_to_be_reported)
 {
     void (*wake)(vow_loop *) = loop->wake;
+    wakes = 0;
     loop->wake = count_wake;
     vow_unref(vow_rejected(loop, vow_error_new(vow_errno_domain(), EIO, NULL)));
     EQ_INT(wakes, 1);
