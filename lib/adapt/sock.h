@@ -6,13 +6,14 @@
  * Always true between calls:
  *   - fd < 0: closed; no event, no operation in flight, no byte kept.
  *   - A read or write in flight (its resolver is set) holds one reference.
- *   - What recv gave is in `kept` until it is delivered: neither a cancel nor lack of memory
- *     loses it.
+ *   - What recv gave is in `kept` until it is delivered, and comes back when what was
+ *     delivered is released before anybody has seen it: no cancel loses it.
  */
 #ifndef VOW_ADAPT_SOCK_H
 #define VOW_ADAPT_SOCK_H
 
 #include "loop/watch.h"
+#include "value/buf.h"
 #include "vow/sock.h"
 
 enum vow__reading { READ_SOME, READ_EXACT, READ_UNTIL };
@@ -26,6 +27,7 @@ struct vow_sock {
         vow_resolver *resolver;  /* of the read in flight, or NULL */
         vow_buf *kept;           /* bytes [from, to) of it are taken, not delivered; or NULL */
         size_t from, to;
+        struct vow__home home; /* of what was delivered last */
         size_t scanned; /* READ_UNTIL: bytes behind `from` without a delimiter */
         size_t size;    /* asked for: most, or exactly so many */
         size_t guess;   /* what the next READ_SOME may bring: the last ones decide */

@@ -5,6 +5,7 @@
  * would be an EAGAIN for every request.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -53,27 +54,55 @@ static int make_room(vow_sock *s, size_t total)
     return 0;
 }
 
-/* The first n kept bytes, which are delivered: in the buffer that holds them where little
- * of it would be wasted, else as a copy. */
-static vow_value take(vow_sock *s, size_t n)
+/* The first n kept bytes: in the buffer that holds them where little of it would be wasted,
+ * else as a copy; NULL: no memory. */
+static vow_buf *take_bytes(vow_sock *s, size_t n)
 {
     vow_buf *b = s->in.kept;
-    if (n > 0 && s->in.from == 0 && n == s->in.to && n >= vow_buf_size(b) / 2) {
+    if (s->in.from == 0 && n == s->in.to && n >= vow_buf_size(b) / 2) {
         vow_buf_shrink(b, n);
         s->in.kept = NULL;
         s->in.to = 0;
-        return vow_buf_value(b);
+        return b;
     }
-    b = n > 0 ? vow_buf_copy(first_kept(s), n) : vow_buf_new(0);
+    b = vow_buf_copy(first_kept(s), n);
     if (!b)
-        return vow__fail_ready(ENOMEM);
+        return NULL;
     s->in.from += n;
-    if (s->in.kept && kept(s) == 0) {
+    if (kept(s) == 0) {
         s->in.from = s->in.to = 0;
         if (vow_buf_size(s->in.kept) > IDLE_BYTES)
             free_kept(s);
     }
+    return b;
+}
+
+/* Delivers n kept bytes; they come back should nobody see them. */
+static vow_value take(vow_sock *s, size_t n)
+{
+    vow_buf *b = n > 0 ? take_bytes(s, n) : vow_buf_new(0);
+    if (b && n > 0)
+        vow__buf_taken_from(b, &s->in.home);
     return vow_buf_value(b);
+}
+
+/* Takes b, whose bytes come before the kept ones. Without memory they are lost. */
+static void put_back(vow_sock *s, vow_buf *b)
+{
+    size_t n = vow_buf_size(b), have = kept(s);
+    vow_buf *joined = have > 0 ? vow_buf_new(n + have) : vow_buf_ref(b);
+    if (joined && have > 0) {
+        memcpy(vow_buf_bytes(joined), vow_buf_bytes(b), n);
+        memcpy(vow_buf_bytes(joined) + n, first_kept(s), have);
+    }
+    vow_buf_unref(b);
+    if (!joined)
+        return;
+    vow_buf_unref(s->in.kept);
+    s->in.kept = joined;
+    s->in.from = 0;
+    s->in.to = n + have;
+    s->in.scanned = 0;
 }
 
 /* True: *ret is the line, or that it is too long. */
@@ -162,6 +191,18 @@ static void finish(vow_sock *s, vow_value outcome)
     vow_resolve(resolver, outcome); /* gives back the reference: s may be gone */
 }
 
+/* The bytes may be what the next read, in flight already, waits for. */
+static void give_back(struct vow__home *home, vow_buf *b)
+{
+    vow_sock *s = (vow_sock *)((char *)home - offsetof(vow_sock, in.home));
+    vow_value outcome;
+    put_back(s, b);
+    if (s->in.resolver && decided(s, &outcome)) {
+        vow__watch_stop(s->member.loop, &s->in.watch);
+        finish(s, outcome);
+    }
+}
+
 static void on_readable(evutil_socket_t fd, short events, void *data)
 {
     (void)fd, (void)events;
@@ -223,6 +264,7 @@ static vow_promise *start(vow_sock *s, enum vow__reading kind, size_t size, char
     s->in.delimiter = delimiter;
     s->in.scanned = 0;
     s->in.where = where;
+    s->in.home.give_back = give_back;
     vow_value outcome;
     if (decided_at_once(s, &outcome)) {
         vow_resolve(resolver, outcome);
@@ -258,5 +300,6 @@ void vow__sock_end_read(vow_sock *s)
     if (s->in.resolver)
         finish(s, failure(s, ECANCELED, ": the socket was closed"));
     vow__watch_done(s->member.loop, &s->in.watch);
+    vow__home_forget(&s->in.home);
     free_kept(s);
 }

@@ -102,6 +102,20 @@ static bool cancel_here(vow_loop *loop, vow_promise *n, vow_promise **combinator
     }
 }
 
+/* n is not to see the outcome of the settled s any more. A value that nobody else will see
+ * goes now, not when n's turn comes: it may be bytes that a next read is to find where they
+ * came from (value/buf.h). */
+static void let_value_go(vow_promise *s, const vow_promise *n)
+{
+    bool only = n->flags & F_QUEUED ? !s->consumers && s->late == 1
+                                    : s->consumers == n && !n->next && !(s->flags & F_LATE);
+    if (!only || s->outside || (s->flags & F_BUSY) || s->kind != K_FULFILLED)
+        return;
+    vow_value v = s->value;
+    s->value = vow_none();
+    vow__release(v);
+}
+
 /* Climbs from p to what can be stopped. */
 static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
 {
@@ -113,7 +127,10 @@ static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
         if (cancel_here(loop, n, combinators))
             return;
         if ((n->flags & (F_QUEUED | F_CANCEL)) || vow__settled(n->source)) {
+            bool again = n->flags & F_CANCEL;
             n->flags |= F_CANCEL; /* keeps its place in the queue, as a rejection */
+            if (!again && n->source && vow__settled(n->source))
+                let_value_go(n->source, n);
             return;
         }
         if (n->kind == K_SHIELD || !vow__only_wanter(n->source, n)) {

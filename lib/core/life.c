@@ -115,7 +115,10 @@ vow_state_of vow_state(const vow_promise *p)
 vow_value vow_peek(const vow_promise *p)
 {
     vow__check(p, "vow_peek");
-    return p->kind == K_FULFILLED ? p->value : vow_none();
+    if (p->kind != K_FULFILLED)
+        return vow_none();
+    vow__seen(p->value);
+    return p->value;
 }
 
 const vow_error *vow_error_of(const vow_promise *p)

@@ -78,6 +78,7 @@ static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok,
     loop->handlers++;
     c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
     c->source = NULL;
+    vow__seen(in);
     vow__user_begin(loop, c);
     settle_by(loop, c, in, ok ? ok(in, c->data) : err(vow_as_error(in), c->data));
 }
@@ -198,6 +199,8 @@ static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
         c->on_error(vow_as_error(s->value), c->data);
     else if (s->kind == K_REJECTED)
         vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
+    else
+        vow__seen(s->value); /* thrown away on purpose */
     if (c->destroy)
         c->destroy(c->data);
     user_end(loop, c); /* F_KEPT: it is wanted to its end */
@@ -323,8 +326,11 @@ static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
     pop_head(loop, p);
     c->source = NULL;
     loop->handlers++;
+    vow_value in = p->value;
+    if (VOW_UNLIKELY(!vow__is_plain(in)))
+        vow__seen(in);
     vow__user_begin(loop, c);
-    vow_value in = p->value, result = c->ok(in, c->data);
+    vow_value result = c->ok(in, c->data);
     if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && (c->consumers || c->outside) &&
                    c->kind_flags == VOW__KF(K_THEN, 0))) {
         loop->running = NULL;

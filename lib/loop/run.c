@@ -132,8 +132,10 @@ static vow_value outcome_of(struct vow__event_loop *l, vow_promise *p, enum turn
 {
     if (l->close_asked || l->free_asked)
         vow__close_now(l); /* settles p, too */
-    if (vow__settled(p))
+    if (vow__settled(p)) {
+        vow__seen(p->value);
         return vow_keep(p->value);
+    }
     if (l->stop || turned == BROKEN_OFF)
         return vow__fail_ready(ECANCELED);
     return turned == NOT_FROM_HERE ? failure(EDEADLK) : stalled(p);

@@ -46,6 +46,7 @@ vow_value vow__array_new(size_t n)
         return vow_none();
     a->count = 1;
     a->size = n;
+    a->seen = false;
     memset(a->items, 0, n * sizeof *a->items); /* vow_none() */
     return (vow_value){.type = &vow__array_type, .as.p = a};
 }

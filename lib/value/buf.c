@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vow/buf.h"
+#include "value/buf.h"
 
 #include <stdalign.h>
 #include <string.h>
@@ -13,10 +13,14 @@ enum { ALIGNMENT = 16 };
 /* Root: header and bytes are one block. Slice: a header, whose bytes are the root's; it
  * holds one reference of the root, never of another slice. */
 struct vow_buf {
-    size_t count;
+    uint32_t count; /* references */
+    bool is_slice;
     size_t size;
     uint8_t *bytes;
-    vow_buf *root; /* NULL: this is one */
+    union {
+        vow_buf *root;          /* a slice's */
+        struct vow__home *home; /* a root's that nobody has seen, or NULL */
+    };
 };
 
 /* Where the allocator's own alignment is less, there is room to move the bytes up. */
@@ -72,8 +76,9 @@ vow_buf *vow_buf_slice(vow_buf *b, size_t from, size_t size)
         size = b->size - from;
     *slice = (vow_buf){.count = 1,
                        .size = size,
+                       .is_slice = true,
                        .bytes = b->bytes + from,
-                       .root = vow_buf_ref(b->root != NULL ? b->root : b)};
+                       .root = vow_buf_ref(b->is_slice ? b->root : b)};
     return slice;
 }
 
@@ -90,15 +95,57 @@ vow_buf *vow_buf_ref(vow_buf *b)
     return b;
 }
 
+static void go_home(vow_buf *b)
+{
+    struct vow__home *home = b->home;
+
+    vow__home_forget(home);
+    b->count = 1;
+    home->give_back(home, b);
+}
+
 vow_buf *vow_buf_unref(vow_buf *b)
 {
     while (b != NULL && --b->count == 0) {
-        vow_buf *root = b->root;
+        vow_buf *root = b->is_slice ? b->root : NULL;
 
+        if (VOW_UNLIKELY(root == NULL && b->home != NULL)) {
+            go_home(b);
+            break;
+        }
         vow__free(b);
         b = root;
     }
     return NULL;
+}
+
+void vow__buf_taken_from(vow_buf *b, struct vow__home *home)
+{
+    vow__home_forget(home);
+    home->latest = b;
+    b->home = home;
+}
+
+void vow__home_forget(struct vow__home *home)
+{
+    if (home->latest != NULL)
+        home->latest->home = NULL;
+    home->latest = NULL;
+}
+
+static vow_buf *seen(vow_buf *b)
+{
+    if (!b->is_slice && b->home != NULL)
+        vow__home_forget(b->home);
+    return b;
+}
+
+void vow__seen_counted(vow_value v)
+{
+    if (v.type == &buf_type)
+        seen(v.as.p);
+    else if (v.type == &vow__array_type)
+        ((vow__array *)v.as.p)->seen = true;
 }
 
 uint8_t *vow_buf_bytes(vow_buf *b) { return b->bytes; }
@@ -112,6 +159,6 @@ vow_value vow_buf_value(vow_buf *b)
     return (vow_value){.type = &buf_type, .as.p = b};
 }
 
-vow_buf *vow_buf_of(vow_value v) { return vow_as(v, &buf_type); }
+vow_buf *vow_buf_of(vow_value v) { return seen(vow_as(v, &buf_type)); }
 
 const vow_type *vow_buf_type(void) { return &buf_type; }

@@ -56,9 +56,13 @@ static void bury_error(struct dead *dead, vow_error *e)
 
 static void bury_array(struct dead *dead, vow__array *a)
 {
-    for (size_t i = 0; i < a->size; i++)
-        if (!vow__is_plain(a->items[i]))
-            let_go(dead, a->items[i]);
+    for (size_t i = 0; i < a->size; i++) {
+        if (vow__is_plain(a->items[i]))
+            continue;
+        if (a->seen)
+            vow__seen(a->items[i]);
+        let_go(dead, a->items[i]);
+    }
     vow__free(a);
 }
 

@@ -38,6 +38,15 @@ static inline void vow__release(vow_value v)
         v.type->unref(v.as.p);
 }
 
+/* The program gets v (a handler, vow_run, vow_peek), or has asked for it to be thrown away:
+ * it does not go back where it came from (buf.h) any more. */
+void vow__seen_counted(vow_value v);
+static inline void vow__seen(vow_value v)
+{
+    if (vow__is_counted(v))
+        vow__seen_counted(v);
+}
+
 /* How promises inside values are referenced and dropped: defined in core/, so that this
  * layer need not include it. */
 extern const vow_type vow__promise_type;
@@ -47,6 +56,7 @@ typedef struct vow__array {
     size_t count;
     size_t size;
     struct vow__array *next; /* in the list of dead ones */
+    bool seen;               /* its elements count as seen   */
     vow_value items[];       /* owned                    */
 } vow__array;
 

@@ -100,26 +100,6 @@ TEST(the_end_of_the_stream)
     close(peer);
 }
 
-/* scenario 140 */
-TEST(a_cancelled_read_loses_no_byte)
-{
-    int peer;
-    vow_sock *s = net_pair(loop, &peer);
-    vow_promise *p = vow_sock_read_exact(s, 100);
-    net_send(peer, "abc");
-    vow_poll(loop);
-    vow_cancel(p);
-    EQ_INT(vow_run(loop, p, NULL), ECANCELED);
-    p = vow_sock_read_until(s, '\n', 100);
-    net_send(peer, "def");
-    vow_poll(loop);
-    vow_unref(p);
-    net_send(peer, "ghi\n");
-    EQ_READ(vow_sock_read_until(s, '\n', 100), "abcdefghi\n");
-    vow_sock_unref(s);
-    close(peer);
-}
-
 TEST(an_unwanted_byte_waits_in_the_kernel)
 {
     int peer;
