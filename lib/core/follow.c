@@ -50,8 +50,10 @@ static bool waits_for(vow_promise *q, const vow_promise *p)
 static void take_over_settled(vow_loop *loop, vow_promise *p, vow_promise *q)
 {
     bool rejected = q->kind == K_REJECTED;
-    if (rejected)
+    if (rejected) {
         vow__now_handled(loop, q);
+        q->flags |= F_HANDLED; /* p has it: should q lose its consumers, that is no loss */
+    }
     vow_value outcome = vow__take_outcome(q);
     vow__drop_if_unwanted(loop, q);
     if (rejected)

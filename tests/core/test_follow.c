@@ -302,3 +302,35 @@ TEST(a_promise_of_another_loop_is_a_typed_error)
     vow_unref(p);
     vow_loop_free(other);
 }
+
+static vow_value give_promise_for(UNUSED const vow_error *e, void *data)
+{
+    return give_promise(vow_none(), data);
+}
+/* The cancelled handler does not see the error; the promise that it returns still does. */
+TEST(a_cancelled_handler_may_return_the_rejected_promise_that_it_was_set_on)
+{
+    struct trace seen = {""};
+    vow_on_unhandled(loop, note_unhandled, &seen);
+    vow_promise *failed = vow_rejected(loop, eio()), *held = vow_ref(failed);
+    vow_promise *p = vow_catch(failed, give_promise_for, &held);
+    vow_cancel(p);
+    drain(loop);
+    EQ_INT(error_code(p), EIO);
+    EQ_TRACE(seen, "unhandled!EIO");
+    EXPECT_UNHANDLED(1);
+    vow_unref(p);
+}
+
+TEST(a_rejection_that_was_followed_is_not_reported_when_a_later_consumer_goes)
+{
+    struct trace seen = {""};
+    vow_on_unhandled(loop, note_unhandled, &seen);
+    vow_promise *failed = vow_rejected(loop, eio());
+    vow_promise *p = vow_resolved(loop, vow_v(vow_ref(failed)));
+    vow_mark_handled(p);
+    vow_unref(vow_then(failed, add_one, NULL));
+    drain(loop);
+    EQ_TRACE(seen, "");
+    vow_unref(p);
+}
