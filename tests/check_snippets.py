@@ -12,6 +12,8 @@ A snippet is
   - the lines indented by four more in the comment at the top of include/vow/NAME.h;
     the program around them is tests/snippets/NAME.c.in.
 
+A test that a page names, `a_sentence_of_four_words_or_more`, has to exist.
+
 The program around a snippet says where it goes: @SNIPPET@ is all of it, @1@, @2@, ... are
 its parts, which end at the end of a block and at a line "..."; @L1@, @L2@, ... its lines.
 Everything has to be used once. DIR is a build directory with the library in it; --sanitize
@@ -31,6 +33,9 @@ SECONDS = 30
 
 FENCE = re.compile(r"^(`{3,})\s*([\w+]*)(.*)$")
 NAMED = re.compile(r"^<!--\s*snippet:\s*([\w.-]+)\s*-->\s*$")
+TEST = re.compile(r"^TEST\((\w+)", re.M)
+SENTENCE = re.compile(r"`([A-Za-z0-9]+(?:_[A-Za-z0-9]+){3,})`")
+PUBLIC = re.compile(r"vow_|event_|VOW_")
 LANGUAGES = {"c": "c", "cpp": "cpp", "c++": "cpp", "cxx": "cpp", "C": "c"}
 
 
@@ -163,6 +168,18 @@ class Compiler:
         return None
 
 
+def unknown_tests(paths):
+    """What pages call a test and is none."""
+    known, said = set(), []
+    for path in glob.glob(os.path.join(TOP, "tests", "*", "*.c")):
+        with open(path, encoding="utf-8") as file:
+            known.update(TEST.findall(file.read()))
+    for path in paths:
+        with open(os.path.join(TOP, path), encoding="utf-8") as file:
+            said += [(path, name) for name in SENTENCE.findall(file.read()) if not PUBLIC.match(name)]
+    return [f"{path}: there is no test {name}" for path, name in said if name not in known]
+
+
 def pages():
     listed = subprocess.run(["git", "-C", TOP, "ls-files", "--cached", "--others",
                              "--exclude-standard", "*.md"], text=True, stdout=subprocess.PIPE)
@@ -189,6 +206,7 @@ def main():
               for path in glob.glob(os.path.join(TOP, "tests", "snippets", "*.in"))}
     for name in sorted(around - {one.name for one in snippets}):
         wrong.append(f"tests/snippets/{name}: is around no snippet")
+    wrong += unknown_tests(pages())
     with tempfile.TemporaryDirectory() as folder:
         compiler = Compiler(os.path.abspath(arguments.build), folder, arguments.sanitize)
         for snippet in snippets:
