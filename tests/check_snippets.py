@@ -33,7 +33,7 @@ SECONDS = 30
 
 FENCE = re.compile(r"^(`{3,})\s*([\w+]*)(.*)$")
 NAMED = re.compile(r"^<!--\s*snippet:\s*([\w.-]+)\s*-->\s*$")
-TEST = re.compile(r"^TEST\((\w+)", re.M)
+TEST = re.compile(r"^TEST(?:_PLAIN|_PANICS)?\(\s*(\w+)", re.M)
 SENTENCE = re.compile(r"`([A-Za-z0-9]+(?:_[A-Za-z0-9]+){3,})`")
 PUBLIC = re.compile(r"vow_|event_|VOW_")
 LANGUAGES = {"c": "c", "cpp": "cpp", "c++": "cpp", "cxx": "cpp", "C": "c"}
