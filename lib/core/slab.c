@@ -13,7 +13,7 @@
 #ifdef VOW_VALGRIND
 #include <valgrind/memcheck.h>
 #define POISON(at, n) VALGRIND_MAKE_MEM_NOACCESS(at, n)
-#define UNPOISON(at, n) VALGRIND_MAKE_MEM_UNDEFINED(at, n)
+#define UNPOISON(at, n) VALGRIND_MAKE_MEM_DEFINED(at, n) /* its link is read at once */
 #elif defined(VOW_POISONING)
 #include <sanitizer/asan_interface.h>
 #define POISON(at, n) ASAN_POISON_MEMORY_REGION(at, n)
