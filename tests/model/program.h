@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * program.h - programs for vow and its model: bytes that mean operations. A table of
+ * behaviours comes first: what the functions that the program gives to vow do when they are
+ * called; then the operations of the main line.
+ */
+#ifndef VOW_TESTS_PROGRAM_H
+#define VOW_TESTS_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* name, how often it is generated, what it does with a, b and c.
+ * P: handle slot a; R: resolver slot a; F: behaviour b; V: gives b with c; N: number a. */
+#define OPERATIONS(X)                                                                   \
+    X(nothing, 0, "")                                                                   \
+    X(new, 14, "RS")                                                                    \
+    X(resolved, 4, "V")                                                                 \
+    X(resolve, 14, "RV")                                                                \
+    X(drop_resolver, 3, "R")                                                            \
+    X(abandon, 1, "R")                                                                  \
+    X(is_wanted, 1, "R")                                                                \
+    X(handle, 4, "PF")                                                                  \
+    X(then, 8, "PF")                                                                    \
+    X(catch, 5, "PF")                                                                   \
+    X(then_catch, 3, "PF")                                                              \
+    X(finally, 5, "PF")                                                                 \
+    X(ref, 8, "P")                                                                      \
+    X(unref, 6, "P")                                                                    \
+    X(cancel, 5, "P")                                                                   \
+    X(mark_handled, 1, "P")                                                             \
+    X(drain, 9, "N")
+
+enum op_code {
+#define OP_NUMBER(name, weight, form) OP_##name,
+    OPERATIONS(OP_NUMBER)
+#undef OP_NUMBER
+    OP_CODES
+};
+
+/* What a behaviour, or an operation of form V, gives. */
+#define GIFTS(X)                                                                             \
+    X(number, 10) X(none, 3) X(error, 5) X(same, 6) X(kept, 2) X(wrapped, 2) X(promise, 8)   \
+    X(pending, 4) X(box, 3) X(own_cancel, 1) X(payload, 1)
+
+enum gift {
+#define GIFT_NUMBER(name, weight) GIVE_##name,
+    GIFTS(GIFT_NUMBER)
+#undef GIFT_NUMBER
+    GIFT_KINDS
+};
+
+struct op {
+    uint8_t code, a, b, c;
+};
+struct behaviour {
+    uint8_t give, with;
+    struct op op; /* done first */
+};
+enum { BEHAVIOURS = 12, MOST_OPS = 400 };
+struct program {
+    struct behaviour behaviours[BEHAVIOURS];
+    struct op ops[MOST_OPS];
+    size_t n;
+};
+
+void program_generate(struct program *program, uint64_t seed, size_t n);
+/* For a fuzzer. False: too short to be one. */
+bool program_of_bytes(struct program *program, const uint8_t *bytes, size_t size);
+void program_print(const struct program *program, FILE *to);
+void program_print_op(const struct op *op, FILE *to);
+/* Makes the program smaller while `fails` says that it still fails. */
+void program_minimise(struct program *program, bool (*fails)(const struct program *program));
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_model.c - random programs against the model. A process of its own runs them, so that
+ * one that crashes is found, made smaller and shown as well as one that goes wrong.
+ * VOW_SEED=n replays one program, VOW_PROGRAMS=n runs n of them, VOW_SEED too: from there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "world.h"
+
+enum { DIFFERENT = 42, LENGTH = 120, SECONDS = 20 };
+
+/* What the process that runs programs tells. */
+struct progress {
+    uint64_t seed, steps;
+};
+static struct progress *progress;
+
+static size_t length_of(uint64_t seed) { return seed % 5 == 0 ? MOST_OPS : LENGTH; }
+
+/* Runs `work` in a child; false: it did not end well. */
+static bool in_child(void (*work)(const void *), const void *argument, bool quiet)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        if (quiet && !freopen("/dev/null", "w", stderr))
+            _exit(DIFFERENT);
+        work(argument);
+        _exit(0);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void run_one(const void *program)
+{
+    alarm(SECONDS);
+    if (interpret(program, false) != NULL)
+        _exit(DIFFERENT);
+}
+
+static void show_one(const void *program)
+{
+    alarm(SECONDS);
+    const char *complaint = interpret(program, true);
+    if (complaint)
+        fprintf(stderr, "  DIFFERENT: %s\n", complaint);
+}
+
+static bool fails(const struct program *program) { return !in_child(run_one, program, true); }
+
+struct range {
+    uint64_t first, last;
+};
+
+static void run_range(const void *argument)
+{
+    const struct range *range = argument;
+    for (uint64_t seed = range->first; seed <= range->last; seed++) {
+        static struct program program;
+        progress->seed = seed;
+        alarm(SECONDS);
+        program_generate(&program, seed, length_of(seed));
+        if (interpret(&program, false) != NULL)
+            _exit(DIFFERENT);
+        progress->steps += interpreted_steps;
+        interpreted_steps = 0;
+    }
+}
+
+static void explain(uint64_t seed)
+{
+    static struct program program;
+    program_generate(&program, seed, length_of(seed));
+    if (!fails(&program)) {
+        fprintf(stderr, "seed %llu fails only after others\n", (unsigned long long)seed);
+        return;
+    }
+    program_minimise(&program, fails);
+    fprintf(stderr, "seed %llu, made smaller:\n", (unsigned long long)seed);
+    program_print(&program, stderr);
+    fprintf(stderr, "what happened:\n");
+    in_child(show_one, &program, false);
+}
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { USUAL = 4000 };
+#else
+enum { USUAL = 20000 };
+#endif
+
+TEST_PLAIN(random_programs_do_what_the_model_does)
+{
+    struct range range = {.first = number_of("VOW_SEED", 1)};
+    uint64_t n = number_of("VOW_PROGRAMS", getenv("VOW_SEED") ? 1 : USUAL);
+    range.last = range.first + n - 1;
+    progress =
+        mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!in_child(run_range, &range, false)) {
+        explain(progress->seed);
+        FAIL("VOW_SEED=%llu", (unsigned long long)progress->seed);
+    }
+    fprintf(stderr, "%llu programs, %llu operations\n", (unsigned long long)n,
+            (unsigned long long)progress->steps);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * time.c - the model's clock, its door for posts, and its end.
+ */
+#include <stdlib.h>
+
+#include "model.h"
+#include "vow/error.h"
+
+enum { BUDGET = 1024 };
+
+static bool busy(const struct model *m)
+{
+    return m->inside || m->in_run || m->draining || m->dropping || m->guarded || m->running;
+}
+
+struct m_promise *m_delay(struct model *m, uint64_t ms)
+{
+    struct m_promise *p = m_make(m, M_SOURCE);
+    if (!p)
+        return m_refuse(m, NULL, false, 0);
+    m->live++; /* the timer */
+    p->stop = p->timer = true;
+    p->deadline = m->now + ms;
+    size_t at = 0;
+    while (at < m->timers.n && m->timers.at[at]->deadline <= p->deadline)
+        at++;
+    m_insert(&m->timers, at, p);
+    return p;
+}
+
+static bool is_due(const struct model *m)
+{
+    return m->timers.n > 0 && m->timers.at[0]->deadline <= m->now;
+}
+
+/* A callback of the base: what it makes ready is served at its end. */
+static void leave(struct model *m)
+{
+    m->inside--;
+    m_serve(m, BUDGET);
+}
+
+static bool fire_due(struct model *m)
+{
+    if (!is_due(m))
+        return false;
+    m->inside++;
+    uint64_t now = m->now;
+    while (m->timers.n > 0 && m->timers.at[0]->deadline <= now) {
+        struct m_promise *p = m->timers.at[0];
+        m_remove(&m->timers, p);
+        m_resolve(m, p, m_none());
+    }
+    leave(m);
+    return true;
+}
+
+static bool run_posts(struct model *m)
+{
+    if (m->post_count == 0)
+        return false;
+    uint32_t *posts = m->posts;
+    size_t n = m->post_count;
+    m->posts = NULL;
+    m->post_count = m->post_room = 0;
+    m->inside++;
+    for (size_t i = 0; i < n; i++) {
+        m->host.posted(m->host.self, posts[i]);
+        m->host.destroyed(m->host.self, posts[i]);
+    }
+    free(posts);
+    leave(m);
+    return true;
+}
+
+int m_post(struct model *m, uint32_t who)
+{
+    if (m->closing) {
+        m->host.destroyed(m->host.self, who);
+        return -1;
+    }
+    if (m->post_count == m->post_room) {
+        m->post_room = m->post_room * 2 + 4;
+        m->posts = realloc(m->posts, m->post_room * sizeof *m->posts);
+    }
+    m->posts[m->post_count++] = who;
+    return 0;
+}
+
+/* Until nothing is ready. */
+static void turn(struct model *m)
+{
+    bool something;
+    do {
+        m_serve(m, BUDGET);
+        something = fire_due(m);
+        something = run_posts(m) || something;
+    } while (!m->stop && (something || m->queue.n > 0));
+}
+
+/* False: not from here. */
+static bool begin_run(struct model *m)
+{
+    if (busy(m) || m->closed)
+        return false;
+    m->in_run = true;
+    return true;
+}
+
+static void end_run(struct model *m)
+{
+    m->in_run = m->stop = false;
+    m_finish(m);
+}
+
+long m_poll(struct model *m)
+{
+    if (!begin_run(m))
+        return -1;
+    uint64_t before = m->handlers;
+    turn(m);
+    long ran = (long)(m->handlers - before);
+    end_run(m);
+    return ran;
+}
+
+void m_advance(struct model *m, uint64_t ms)
+{
+    uint64_t target = m->now + ms;
+    if (!begin_run(m)) {
+        m->now = target;
+        return;
+    }
+    turn(m);
+    while (!m->stop && m->timers.n > 0 && m->timers.at[0]->deadline <= target) {
+        if (m->now < m->timers.at[0]->deadline)
+            m->now = m->timers.at[0]->deadline;
+        fire_due(m);
+        turn(m);
+    }
+    if (!m->stop && m->now < target)
+        m->now = target;
+    end_run(m);
+}
+
+/* Closing. */
+
+static int by_address(const void *a, const void *b)
+{
+    const struct m_promise *p = *(struct m_promise *const *)a, *q = *(struct m_promise *const *)b;
+    return p->address < q->address ? -1 : p->address > q->address;
+}
+
+/* The law does not say in which order pending promises are rejected; the model follows vow. */
+static bool reject_sources(struct model *m)
+{
+    struct m_list sources = {0};
+    for (size_t i = 0; i < m->made; i++)
+        if (m->promises[i].kind == M_SOURCE || m->promises[i].kind == M_ORPHAN)
+            m_push(&sources, &m->promises[i]);
+    if (sources.n > 0)
+        qsort(sources.at, sources.n, sizeof *sources.at, by_address);
+    bool found = sources.n > 0;
+    for (size_t i = 0; i < sources.n; i++) {
+        struct m_promise *p = sources.at[i];
+        if ((p->kind == M_SOURCE || p->kind == M_ORPHAN) && !p->dead)
+            m_stop_source(m, p, m_ready(m, VOW_ECLOSED));
+    }
+    free(sources.at);
+    return found;
+}
+
+static void close_now(struct model *m)
+{
+    m->close_asked = false;
+    if (m->closing)
+        return;
+    m->inside++;
+    uint32_t *posts = m->posts;
+    size_t n = m->post_count;
+    m->posts = NULL;
+    m->post_count = m->post_room = 0;
+    for (size_t i = 0; i < n; i++)
+        m->host.destroyed(m->host.self, posts[i]);
+    free(posts);
+    m->closing = true;
+    do { /* a foreign thenable gets a resolver when it is served */
+        while (m->queue.n > 0 || m->unseen.n > 0)
+            m_serve(m, SIZE_MAX);
+    } while (reject_sources(m));
+    m->closed = true;
+    m->inside--;
+}
+
+void m_finish(struct model *m)
+{
+    if (m->close_asked && !busy(m))
+        close_now(m);
+}
+
+size_t m_handles(const struct model *m)
+{
+    size_t handles = 0;
+    for (size_t i = 0; i < m->made; i++)
+        if (m->promises[i].kind != M_FREE)
+            handles += m->promises[i].handles;
+    return handles;
+}
+
+size_t m_pending(const struct model *m)
+{
+    size_t pending = 0;
+    for (size_t i = 0; i < m->made; i++)
+        pending += m->promises[i].kind > M_ZOMBIE && !m_settled(&m->promises[i]);
+    return pending;
+}
+
+size_t m_close(struct model *m)
+{
+    if (busy(m)) {
+        m->close_asked = true;
+        m->stop = m->in_run;
+        return 0;
+    }
+    close_now(m);
+    size_t handles = m_handles(m) + m->no_loop->handles - 1;
+    m_finish(m);
+    return handles;
+}

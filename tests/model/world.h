@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * world.h - a program running on one side: vow or the model. Both have the same slots for
+ * handles and resolvers, take the same decisions, and write down what happens to them.
+ */
+#ifndef VOW_TESTS_WORLD_H
+#define VOW_TESTS_WORLD_H
+
+#include "model.h"
+#include "program.h"
+#include "vow.h"
+
+union any {
+    vow_value vow;
+    struct m_value model;
+};
+
+struct text {
+    char at[120];
+    size_t used; /* of what would be needed */
+    uint64_t hash;
+};
+void text_add(struct text *text, const char *s);
+void text_number(struct text *text, uint64_t number);
+
+struct world;
+struct counts {
+    size_t live, handles, pending, timers;
+    uint64_t handlers, unhandled;
+};
+
+/* The operations of one side. Handles and resolvers are vow's or the model's. */
+struct side {
+    void (*begin)(struct world *w);
+    void (*end)(struct world *w);
+    union any (*number)(int number);
+    union any (*simple)(enum m_type type); /* M_NONE, M_SAME, M_AGAIN */
+    union any (*error)(struct world *w, int code);
+    union any (*payload)(struct world *w, union any v);
+    union any (*wrapped)(struct world *w, union any error, int code);
+    union any (*box)(struct world *w, enum m_type type, uint32_t who);
+    union any (*promise)(void *p);
+    union any (*keep)(union any v);
+    bool (*is_error)(union any v);
+    void (*describe)(struct text *text, union any v);
+    void *(*new)(struct world *w, void **resolver);
+    void *(*resolved)(struct world *w, union any v);
+    void (*on_stop)(struct world *w, void *r, bool stop, bool destroy, uint32_t who);
+    void (*resolve)(struct world *w, void *r, union any v);
+    void (*resolver_drop)(struct world *w, void *r);
+    void (*resolver_abandon)(struct world *w, void *r);
+    bool (*is_wanted)(void *r);
+    void *(*then)(struct world *w, void *p, enum m_role role, uint32_t who, bool destroy);
+    void *(*ref)(void *p);
+    void (*unref)(struct world *w, void *p);
+    void (*cancel)(struct world *w, void *p);
+    void (*mark_handled)(struct world *w, void *p);
+    size_t (*drain)(struct world *w, size_t most);
+    size_t (*close)(struct world *w);
+    bool (*is_refused)(struct world *w, void *p); /* what a closed loop gives */
+    void (*outcome)(struct text *text, void *p);
+    struct counts (*counts)(struct world *w);
+};
+extern const struct side vow_side, model_side;
+
+enum { SLOTS = 12, MOST_EVENTS = 3000, MOST_SERIALS = 20000 };
+struct world {
+    const struct side *side;
+    const struct program *program;
+    void *loop; /* a vow_loop or a model */
+    void *handles[SLOTS];
+    struct {
+        void *r;
+        uint32_t who;
+    } resolvers[SLOTS];
+    uint32_t serials;
+    unsigned calls, depth;
+    bool quiet; /* functions do nothing any more and give plain values */
+    long owed;  /* destroys to come */
+    bool owes[MOST_SERIALS];
+    struct text events[MOST_EVENTS]; /* since the last comparison */
+    size_t event_count;
+    uint64_t steps; /* operations done, nested ones too */
+};
+
+void world_begin(struct world *w, const struct side *side, const struct program *program);
+void world_do(struct world *w, const struct op *op);
+void world_let_go(struct world *w); /* of everything it holds */
+void world_end(struct world *w);
+size_t world_handles(struct world *w);
+
+/* What the sides call. */
+union any world_call(struct world *w, enum m_role role, uint32_t who, union any in);
+void world_destroyed(struct world *w, uint32_t who);
+void world_stopped(struct world *w, uint32_t who, void *resolver);
+void world_unhandled(struct world *w, union any error, bool late);
+
+/* interpreter.c: runs the program on both sides. NULL, or what was different. */
+const char *interpret(const struct program *program, bool verbose);
+extern uint64_t interpreted_steps;
+/* The program goes on nowhere from here. */
+VOW_NORETURN VOW_FORMAT(1, 2) void interpreter_failed(const char *format, ...);
+
+#endif
