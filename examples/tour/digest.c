@@ -163,7 +163,7 @@ static vow_value stream(void *data)
     if (fd >= 0)
         close(fd);
     free(bytes);
-    return code == 0 ? vow_none() : vow_fail(code, "read %s", d->path);
+    return code == 0 ? vow_none() : vow_fail(code, NULL);
 }
 
 static vow_value whole(vow_value v, void *data)
@@ -179,7 +179,8 @@ static vow_value not_whole(const vow_error *e, void *data)
     if (!vow_error_is(e, vow_errno_domain(), EFBIG))
         return vow_rethrow(e);
     d->holders++;
-    return vow_v(vow_work(d->loop, d->pool, stream, d, let_go));
+    vow_promise *p = vow_work(d->loop, d->pool, stream, d, let_go);
+    return vow_v(vow_context(p, "read %s in pieces", d->path));
 }
 
 static vow_value end(vow_value v, void *data)
