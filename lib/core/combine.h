@@ -68,10 +68,24 @@ void vow__combine_deliver(vow_loop *loop, vow_promise *combine);
 /* cancel.c: cancels or lets go all elements of a decided combinator, then delivers. */
 void vow__cancel_losers(vow_loop *loop, vow_promise *combine);
 
-/* serve.c: user code runs on behalf of `node` in between: whatever it drops or cancels,
- * the node stays. vow__user_end gives false when nobody wants it any more: it is gone. */
+/* User code runs on behalf of `node` in between: whatever it drops or cancels, the node
+ * stays. vow__user_end gives false when nobody wants it any more: it is gone, with what was
+ * parked until then (the source first). */
 static inline void vow__user_begin(vow_loop *loop, vow_promise *node) { loop->running = node; }
-bool vow__user_end(vow_loop *loop, vow_promise *node);
+void vow__drop_running(vow_loop *loop, vow_promise *node); /* serve.c */
+static inline bool vow__user_end(vow_loop *loop, vow_promise *node)
+{
+    loop->running = NULL;
+    if (VOW_LIKELY(vow__wanted(node)))
+        return true;
+    vow__drop_running(loop, node);
+    return false;
+}
+
+/* consume.c: c, taken off the pinned s (NULL when it was cut off), does what it is for. */
+void vow__consume(vow_loop *loop, vow_promise *c, vow_promise *s);
+/* A handler of c has seen `in` and given `result` (taken), by which c settles. */
+void vow__settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result);
 /* Panics when the user's function of c gave away `in`, which it had only borrowed. */
 void vow__check_result(const vow_promise *c, vow_value in, vow_value result);
 

@@ -11,244 +11,11 @@ _Thread_local vow_loop *vow__running_loop;
 
 vow_loop *vow_current(void) { return vow__running_loop; }
 
-/* What was parked wanted the node, which nobody else does: both go, the source first. */
-static void drop_with_parked(vow_loop *loop, vow_promise *node)
+void vow__drop_running(vow_loop *loop, vow_promise *node)
 {
     vow__drop(loop, node);
     if (loop->parked)
         vow__drop_parked(loop);
-}
-
-static inline bool user_end(vow_loop *loop, vow_promise *node)
-{
-    loop->running = NULL;
-    if (VOW_LIKELY(vow__wanted(node)))
-        return true;
-    drop_with_parked(loop, node);
-    return false;
-}
-
-bool vow__user_end(vow_loop *loop, vow_promise *node) { return user_end(loop, node); }
-
-/* What c gets from its source s: the outcome, or the cancellation. _input borrows it,
- * _outcome takes it. */
-static vow_value borrow_input(const vow_promise *c, const vow_promise *s)
-{
-    return VOW_UNLIKELY(c->flags & F_CANCEL) ? vow__fail_ready(ECANCELED) : s->value;
-}
-static vow_value take_input(const vow_promise *c, vow_promise *s)
-{
-    return VOW_UNLIKELY(c->flags & F_CANCEL) ? vow__fail_ready(ECANCELED) : vow__take_outcome(s);
-}
-
-static void pass(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow__settle_as(loop, c, take_input(c, s));
-}
-
-/* A handler must not give away what it only borrowed. The source still holds its reference:
- * where references can be counted, a returned argument with only that one is misuse. */
-void vow__check_result(const vow_promise *c, vow_value in, vow_value result)
-{
-    if (!vow__is_counted(in) || result.type != in.type || result.as.p != in.as.p || !in.type->count)
-        return;
-    const char *place = vow__site_text(c->site);
-    VOW_CHECK(in.type->count(in.as.p) > 1,
-              "the handler set at %s returned its argument (a %s) without a reference of its "
-              "own: return VOW_SAME or vow_keep(v)",
-              place ? place : "(places are not recorded)", vow_type_name(in));
-}
-
-/* A handler of c has seen `in` and given `result`, by which c settles. */
-static void settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result)
-{
-    vow__check_result(c, in, result);
-    if (vow__has_kind(result, VOW__SAME))
-        result = vow_keep(in);
-    if (VOW_LIKELY(user_end(loop, c)))
-        vow__resolve_with(loop, c, result);
-    else
-        vow__release(result);
-}
-
-/* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. */
-static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok,
-                        vow_catch_fn *err)
-{
-    loop->handlers++;
-    c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
-    c->source = NULL;
-    vow__seen(in);
-    vow__user_begin(loop, c);
-    settle_by(loop, c, in, ok ? ok(in, c->data) : err(vow_as_error(in), c->data));
-}
-
-/* The error of a failed clean-up wins and carries what it replaces. c settles before any
- * code of the user's (a report, a destructor) runs: it is in no list meanwhile. */
-static void fail_finally(vow_loop *loop, vow_promise *c, vow_value error, vow_value outcome)
-{
-    bool two = vow__has_kind(outcome, VOW__ERROR);
-    vow_error *left = two ? vow__error_add_cause(error.as.p, outcome.as.p) : NULL;
-    uint16_t site = c->site;
-    vow__reject(loop, c, error);
-    if (left)
-        vow__report_error(loop, left, site);
-    if (!two)
-        vow__release(outcome);
-}
-
-static void wait_for_cleanup(vow_loop *loop, vow_promise *c, vow_promise *q, vow_value outcome)
-{
-    int refused = vow__cannot_wait(loop, c, q);
-    if (refused) {
-        fail_finally(loop, c, vow__fail_ready(refused), outcome);
-        vow_unref(q); /* after: q may be c, or the last to want it */
-        return;
-    }
-    bool cancelled = c->flags & F_CANCEL; /* asked for inside the function */
-    c->flags &= (uint8_t)~F_CANCEL;
-    c->kind = K_FINWAIT;
-    c->saved = outcome;
-    vow__wait_for(loop, c, q);
-    q->outside--;
-    if (cancelled)
-        vow__cancel(loop, c);
-}
-
-static void run_finally(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow_value outcome = take_input(c, s);
-    vow_finally_fn *fin = c->fin;
-    loop->handlers++;
-    c->flags &= (uint8_t)~F_CANCEL;
-    c->source = NULL;
-    vow__user_begin(loop, c);
-    vow_value result = fin(c->data);
-    if (!user_end(loop, c)) {
-        vow__release(result);
-        vow__release(outcome);
-    } else if (vow__has_kind(result, VOW__ERROR)) {
-        fail_finally(loop, c, result, outcome);
-    } else if (vow__has_kind(result, VOW__PROMISE)) {
-        wait_for_cleanup(loop, c, result.as.p, outcome);
-    } else {
-        vow__settle_as(loop, c, outcome);
-        vow__release(result);
-    }
-}
-
-static void end_finwait(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    if (s->kind == K_REJECTED)
-        fail_finally(loop, c, vow__take_outcome(s), c->saved);
-    else
-        vow__settle_as(loop, c, c->saved);
-}
-
-static void run_attached(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow_value outcome = take_input(c, s);
-    vow_destroy_fn *destroy = c->destroy;
-    void *data = c->data;
-    c->kind = K_HANDLE; /* whose line owns nothing, should destroy drop it */
-    c->source = NULL;
-    vow__user_begin(loop, c);
-    destroy(data);
-    if (user_end(loop, c))
-        vow__settle_as(loop, c, outcome);
-    else
-        vow__release(outcome);
-}
-
-static void add_context(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow_value outcome = take_input(c, s);
-    vow_error *wrapper = c->data;
-    if (!vow__has_kind(outcome, VOW__ERROR)) {
-        vow_error_unref(wrapper);
-        vow__fulfil(loop, c, outcome);
-        return;
-    }
-    vow_error *e = outcome.as.p;
-    vow__error_set_code(wrapper, vow_error_domain(e), vow_error_code(e));
-    vow_error *left = vow__error_add_cause(wrapper, e);
-    vow_error_unref(left); /* never: the wrapper is ours alone and has no cause */
-    vow__reject(loop, c, vow_error_value(wrapper));
-}
-
-/* The shield stands before its keeper: it has run, was cut off, or is gone by now. */
-static void end_keep(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    if (c->data != c && s->kind == K_REJECTED)
-        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
-    vow__give(loop, c);
-}
-
-static void end_shield(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow_promise *keep = c->data;
-    bool delivers = s && !(c->flags & F_CANCEL);
-    keep->data = delivers ? keep : NULL;
-    pass(loop, c, s);
-}
-
-static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    vow__user_begin(loop, c);
-    if (s->kind == K_REJECTED && c->on_error)
-        c->on_error(vow_as_error(s->value), c->data);
-    else if (s->kind == K_REJECTED)
-        vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
-    else
-        vow__seen(s->value); /* thrown away on purpose */
-    if (c->destroy)
-        c->destroy(c->data);
-    user_end(loop, c); /* F_KEPT: it is wanted to its end */
-    vow__give(loop, c);
-}
-
-/* c, taken off the pinned s (NULL when it was cut off), does what it is for. */
-static void run(vow_loop *loop, vow_promise *c, vow_promise *s)
-{
-    switch (c->kind) {
-    case K_HANDLE:
-        call(loop, c, borrow_input(c, s), c->handle, NULL);
-        break;
-    case K_THEN: {
-        bool failed = (c->flags & F_CANCEL) || s->kind == K_REJECTED;
-        if (failed ? c->err != NULL : c->ok != NULL)
-            call(loop, c, borrow_input(c, s), failed ? NULL : c->ok, c->err);
-        else
-            pass(loop, c, s);
-        break;
-    }
-    case K_FINALLY:
-        run_finally(loop, c, s);
-        break;
-    case K_FINWAIT:
-        end_finwait(loop, c, s);
-        break;
-    case K_ATTACH:
-        run_attached(loop, c, s);
-        break;
-    case K_CONTEXT:
-        add_context(loop, c, s);
-        break;
-    case K_SHIELD:
-        end_shield(loop, c, s);
-        break;
-    case K_KEEP:
-        end_keep(loop, c, s);
-        break;
-    case K_DETACH:
-        end_detached(loop, c, s);
-        break;
-    case K_ELEMENT:
-        vow__combine_input_settled(loop, c, s);
-        break;
-    default: /* K_FOLLOW */
-        pass(loop, c, s);
-    }
 }
 
 static void push_front(vow_loop *loop, vow_promise *p)
@@ -276,7 +43,7 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
             c->next->prev = c->prev;
         if (!(c->flags & F_CANCEL))
             p->flags |= F_HANDLED;
-        run(loop, c, p);
+        vow__consume(loop, c, p);
         served++;
     }
     p->flags &= (uint8_t)~F_BUSY;
@@ -316,6 +83,7 @@ static inline void end_straight(vow_loop *loop, vow_promise *p, vow_value v)
                    p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
         vow__give(loop, p);
     } else {
+        vow__seen(v); /* p has held it since before the handler: not too late */
         p->flags &= (uint8_t)~F_BUSY;
         vow__drop_if_unwanted(loop, p);
     }
@@ -326,11 +94,8 @@ static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
     pop_head(loop, p);
     c->source = NULL;
     loop->handlers++;
-    vow_value in = p->value;
-    if (VOW_UNLIKELY(!vow__is_plain(in)))
-        vow__seen(in);
     vow__user_begin(loop, c);
-    vow_value result = c->ok(in, c->data);
+    vow_value in = p->value, result = c->ok(in, c->data);
     if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && (c->consumers || c->outside) &&
                    c->kind_flags == VOW__KF(K_THEN, 0))) {
         loop->running = NULL;
@@ -339,7 +104,7 @@ static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
         if (c->consumers)
             vow__append(loop, c);
     } else {
-        settle_by(loop, c, in, result);
+        vow__settle_by(loop, c, in, result);
     }
     end_straight(loop, p, in);
 }
@@ -379,13 +144,13 @@ static void serve_single(vow_loop *loop, vow_promise *c)
 {
     vow_promise *s = c->source;
     if (!s) {
-        run(loop, c, NULL);
+        vow__consume(loop, c, NULL);
         return;
     }
     if (--s->late == 0)
         s->flags &= (uint8_t)~F_LATE;
     s->flags |= c->flags & F_CANCEL ? F_BUSY : F_BUSY | F_HANDLED;
-    run(loop, c, s);
+    vow__consume(loop, c, s);
     s->flags &= (uint8_t)~F_BUSY;
     vow__unseen_if_left(loop, s);
     vow__drop_if_unwanted(loop, s);

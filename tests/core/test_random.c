@@ -344,7 +344,6 @@ TEST(random_programs_keep_the_structure_and_lose_nothing)
     for (uint64_t n = first; n <= last; n++) {
         vow_loop *own = vow_loop_new();
         vow_on_unhandled(own, ignore, NULL);
-        fprintf(stderr, "\rseed %llu ", (unsigned long long)n);
         run_program(own, n);
         EQ_UINT(vow_loop_close(own), 0);
         vow_loop_free(own);
