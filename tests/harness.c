@@ -19,6 +19,25 @@ static const char *wanted_panic; /* in the child of a TEST_PANICS, else NULL */
 static pthread_t main_thread;
 static bool forks; /* Check gives every test a process */
 
+#ifdef VOW_COVERAGE
+/* Only exit() writes down what has run: the linker sends the other two ways to end here. */
+void __gcov_dump(void);
+VOW_NORETURN void __real__exit(int status);
+VOW_NORETURN void __real_abort(void);
+VOW_NORETURN void __wrap__exit(int status);
+VOW_NORETURN void __wrap_abort(void);
+void __wrap__exit(int status)
+{
+    __gcov_dump();
+    __real__exit(status);
+}
+void __wrap_abort(void)
+{
+    __gcov_dump();
+    __real_abort();
+}
+#endif
+
 void harness_add(harness_test *test)
 {
 #ifdef VOW_NO_CHECKS
