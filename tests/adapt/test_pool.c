@@ -367,24 +367,6 @@ TEST(a_job_may_be_cancelled_after_its_pool_has_gone)
     EQ_INT(jobs[0].destroyed + jobs[1].destroyed, 2);
 }
 
-static vow_value free_own_pool(void *data)
-{
-    vow_pool_free(*(vow_pool **)data);
-    return vow_none();
-}
-
-TEST_PANICS(a_job_must_not_free_its_own_pool, "inside a job of this pool")
-{
-    vow_pool *pool = vow_pool_new("test", 1, 0);
-    EQ_INT(vow_run(loop, vow_work(loop, pool, free_own_pool, &pool, NULL), NULL), 0);
-}
-
-static vow_value same(void *data UNUSED) { return VOW_SAME; }
-TEST_PANICS(a_job_has_nothing_to_pass_on, "VOW_SAME")
-{
-    EQ_INT(vow_run(loop, vow_work(loop, NULL, same, NULL, NULL), NULL), 0);
-}
-
 TEST(a_closed_loop_takes_no_job_and_destroys_its_data)
 {
     struct job job = {.seen = NULL};
@@ -622,6 +604,29 @@ TEST_PLAIN(a_pool_freed_while_another_thread_has_jobs_in_it)
     }
 }
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer) /* no threads after fork */
+
+static vow_value free_own_pool(void *data)
+{
+    vow_pool_free(*(vow_pool **)data);
+    return vow_none();
+}
+
+TEST_PANICS(a_job_must_not_free_its_own_pool, "inside a job of this pool")
+{
+    vow_pool *pool = vow_pool_new("test", 1, 0);
+    EQ_INT(vow_run(loop, vow_work(loop, pool, free_own_pool, &pool, NULL), NULL), 0);
+}
+
+static vow_value same(void *data UNUSED) { return VOW_SAME; }
+TEST_PANICS(a_job_has_nothing_to_pass_on, "VOW_SAME")
+{
+    EQ_INT(vow_run(loop, vow_work(loop, NULL, same, NULL, NULL), NULL), 0);
+}
+
 /* Forking: the pool starts again, empty; the parent's jobs are the parent's. */
 
 struct family {
@@ -681,10 +686,6 @@ static void fork_with(int (*child)(void *data))
     vow_loop_free(f.loop);
 }
 
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer) /* no threads after fork */
 TEST_PLAIN(pools_start_again_in_a_child) { fork_with(child_of_pool); }
 TEST_PLAIN(a_child_may_cancel_and_drop_jobs_of_its_parent) { fork_with(child_that_cancels); }
 #endif

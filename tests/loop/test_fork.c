@@ -170,6 +170,7 @@ static int take_over(void *data)
     int posted = 0;
     CHILD_CHECK(vow_loop_after_fork(p->loop) == 0);
     CHILD_CHECK(vow_loop_after_fork(p->loop) == 0);
+    event_del(p->event); /* or it would read what is meant for the parent */
     vow_poll(p->loop);
     /* what was queued runs here too; what was posted, and what a thread of the parent's has
      * to settle, is the parent's */
@@ -200,7 +201,6 @@ static int take_over(void *data)
     vow_poll(p->loop);
     CHILD_CHECK(posted == 2);
     event_free(event);
-    event_del(p->event);
     vow_remote_unref(p->remote);
     vow_remote_resolver_unref(p->resolver);
     CHILD_CHECK(event_base_dispatch(p->base) == 1); /* idle: nothing holds it */
