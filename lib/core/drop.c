@@ -98,6 +98,8 @@ static void climb(vow_loop *loop, vow_promise *tail)
         s->consumers = n;
         n = s;
     }
+    if (n->kind == K_THENABLE)
+        vow__unqueue(loop, n); /* it needs its links */
     n->next = loop->down;
     loop->down = n;
 }
@@ -134,8 +136,6 @@ static void free_line(vow_loop *loop, vow_promise *p)
         stop_dropped(loop, p);
         return;
     case K_THENABLE:
-        vow__unqueue(loop, p);
-        /* fall through */
     case K_FINWAIT:
         vow__release(p->saved);
         break;

@@ -400,3 +400,29 @@ TEST(a_drop_does_not_reach_beyond_a_settled_promise_that_others_hold)
     vow_unref(source);
     EQ_INT(destroyed, 1);
 }
+
+static void never_called_either(UNUSED void *object, UNUSED vow_resolver *r)
+{
+    FAIL("the thenable of a dropped promise was called");
+}
+static const vow_type uncallable = {.size = sizeof(vow_type),
+                                    .name = "uncallable",
+                                    .ref = vow_box_ref,
+                                    .unref = vow_box_unref,
+                                    .count = vow_box_count,
+                                    .then = never_called_either};
+
+TEST(a_dropped_thenable_leaves_the_queue_and_nobody_behind_it)
+{
+    int destroyed = 0;
+    vow_promise *before = vow_then(vow_resolved(loop, vow_v(1)), add_one, NULL);
+    vow_promise *p = vow_resolved(loop, vow_box_of(&uncallable, &destroyed, count_destroy));
+    vow_promise *after = vow_then(vow_resolved(loop, vow_v(2)), add_one, NULL);
+    vow_unref(p);
+    EQ_INT(destroyed, 1);
+    drain(loop);
+    EQ_INT(vow_as_int(vow_peek(before)), 2);
+    EQ_INT(vow_as_int(vow_peek(after)), 3);
+    vow_unref(before);
+    vow_unref(after);
+}
