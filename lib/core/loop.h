@@ -117,12 +117,16 @@ void vow__poison(vow_promise *line);
 void vow__unpoison(vow_promise *line);
 size_t vow__each_line(const vow_loop *loop, void (*visit)(vow_promise *line, void *data), void *data);
 
-#if defined(__SANITIZE_ADDRESS__) || defined(VOW_VALGRIND)
-#define VOW_POISONING 1
+/* Freed lines are poisoned for ASan, or else for valgrind. */
+#if defined(__SANITIZE_ADDRESS__)
+#define VOW_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define VOW_POISONING 1
+#define VOW_ASAN 1
 #endif
+#endif
+#if defined(VOW_ASAN) || defined(VOW_VALGRIND)
+#define VOW_POISONING 1
 #endif
 
 static inline vow_promise *vow__take(vow_loop *loop)

@@ -10,14 +10,14 @@
 #include "base/mem.h"
 #include "vow/inspect.h"
 
-#ifdef VOW_VALGRIND
-#include <valgrind/memcheck.h>
-#define POISON(at, n) VALGRIND_MAKE_MEM_NOACCESS(at, n)
-#define UNPOISON(at, n) VALGRIND_MAKE_MEM_DEFINED(at, n) /* its link is read at once */
-#elif defined(VOW_POISONING)
+#ifdef VOW_ASAN
 #include <sanitizer/asan_interface.h>
 #define POISON(at, n) ASAN_POISON_MEMORY_REGION(at, n)
 #define UNPOISON(at, n) ASAN_UNPOISON_MEMORY_REGION(at, n)
+#elif defined(VOW_VALGRIND)
+#include <valgrind/memcheck.h>
+#define POISON(at, n) VALGRIND_MAKE_MEM_NOACCESS(at, n)
+#define UNPOISON(at, n) VALGRIND_MAKE_MEM_DEFINED(at, n) /* its link is read at once */
 #else
 #define POISON(at, n) ((void)(at))
 #define UNPOISON(at, n) ((void)(at))
