@@ -12,12 +12,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/structure.h"
 #include "harness.h"
 #include "vow/inspect.h"
 
 #define UNUSED __attribute__((unused))
 
-static inline void drain(vow_loop *loop) { vow_drain(loop, SIZE_MAX); }
+/* Runs everything that is queued; afterwards each line is as core/promise.h says. */
+static inline void drain(vow_loop *loop)
+{
+    vow_drain(loop, SIZE_MAX);
+    vow_counts counts = vow_stats(loop);
+    if (counts.live < 1000)
+        check_structure(loop, counts.handles);
+}
 
 static inline const char *code_name(const vow_error *e)
 {
