@@ -108,6 +108,7 @@ static bool compare(void)
             print_events("model", &worlds[MODEL]);
     }
     worlds[VOW].event_count = worlds[MODEL].event_count = 0;
+    places.told = places.asked = 0;
     check_structure(worlds[VOW].loop, vow_stats(worlds[VOW].loop).handles);
     return same;
 }

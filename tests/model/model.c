@@ -108,25 +108,33 @@ bool m_only_wanter(const struct m_promise *s, const struct m_promise *c)
     return s->handles == 0 && s->consumers.n == 1 && s->consumers.at[0] == c && !s->kept;
 }
 
+void m_wake(struct model *m)
+{
+    if (!m->awake)
+        m->awake = m->woken = true;
+}
+
 void m_enqueue(struct model *m, struct m_promise *p)
 {
     p->queued = true;
     m_push(&m->queue, p);
+    m_wake(m);
 }
 
 /* Rejections nobody has seen. */
 
-static bool never_reported(struct model *m, struct m_value error)
+static bool never_reported(struct m_value error)
 {
-    return m_is_cancel(error) || error.object == m_ready(m, VOW_ECLOSED).object;
+    return m_is_cancel(error) || error.object->code == VOW_ECLOSED;
 }
 
 static void add_unseen(struct model *m, struct m_promise *p)
 {
-    if (p->handled || never_reported(m, p->value))
+    if (p->handled || never_reported(p->value))
         return;
     p->unseen = true;
     m_push(&m->unseen, p);
+    m_wake(m);
 }
 
 static void remove_unseen(struct model *m, struct m_promise *p)
@@ -153,7 +161,7 @@ static void report(struct model *m, struct m_value error, bool late)
 
 void m_report_error(struct model *m, struct m_value error)
 {
-    if (!never_reported(m, error))
+    if (!never_reported(error))
         report(m, error, false);
     m_release(m, error);
 }
@@ -169,6 +177,7 @@ void m_now_handled(struct model *m, struct m_promise *p)
         p->reported = HANDLED_LATE;
         p->unseen = true;
         m_push(&m->unseen, p);
+        m_wake(m);
     }
 }
 

@@ -88,7 +88,7 @@ struct m_promise {
     enum m_role role;
     bool stop, destroy;           /* a source has these hooks */
     bool timer;                   /* a source is a delay */
-    uint64_t deadline;
+    uint64_t deadline, timer_number;
     uintptr_t address;            /* a source: where vow has it; closing goes by that */
     struct m_promise *shield;     /* of a keeper; NULL: gone or cut off */
     struct m_promise *keeper;     /* of a shield */
@@ -113,6 +113,7 @@ struct m_host {
     void (*lost)(void *self, uint32_t who, struct m_value error);
     void (*unhandled)(void *self, struct m_value error, bool late);
     void (*then)(void *self, uint32_t who, struct m_promise *resolver);
+    void (*closing)(void *self); /* the addresses of sources are needed now */
 };
 
 struct model {
@@ -122,9 +123,11 @@ struct model {
     struct m_list queue, unseen, dead, down, parked, timers;
     struct m_promise *running;
     bool draining, dropping, guarded, in_run, closing, closed, close_asked, stop;
+    bool awake;          /* a drain is running, or will be: nobody need wake the base */
+    bool woken, yielded; /* the base will call us; after posts */
     unsigned unreported; /* drains that left something, since the last report */
     unsigned inside;     /* callbacks of the base: nothing may turn it */
-    uint64_t now, handlers, unhandled;
+    uint64_t now, handlers, unhandled, timers_made;
     unsigned searches;
     struct m_promise *no_loop;
     uint32_t *posts;
@@ -181,6 +184,7 @@ bool m_settled(const struct m_promise *p);
 bool m_derived(const struct m_promise *p);
 bool m_wanted(const struct m_promise *p);
 bool m_only_wanter(const struct m_promise *s, const struct m_promise *c);
+void m_wake(struct model *m);
 void m_enqueue(struct model *m, struct m_promise *p);
 void m_settle(struct model *m, struct m_promise *p, struct m_value outcome);
 void m_resolve_with(struct model *m, struct m_promise *p, struct m_value v);

@@ -49,9 +49,8 @@ static struct op random_op(struct random *random)
     struct op op = {0};
     op.code = pick_kind(random, operations, OP_CODES);
     op.a = (uint8_t)pick(random, 256);
-    op.b = operations[op.code].form[0] == 'V' || operations[op.code].form[1] == 'V'
-               ? pick_kind(random, gifts, GIFT_KINDS)
-               : (uint8_t)pick(random, 256);
+    op.b = strchr(operations[op.code].form, 'V') ? pick_kind(random, gifts, GIFT_KINDS)
+                                                 : (uint8_t)pick(random, 256);
     op.c = (uint8_t)pick(random, 256);
     return op;
 }
@@ -184,8 +183,12 @@ void program_print_op(const struct op *op, FILE *to)
             fprintf(to, " %s %u", gifts[op->b].name, op->c);
         else if (*form == 'S')
             fprintf(to, " stop %u", op->b % 4);
+        else if (*form == 'C')
+            fprintf(to, "%s", op->c < 64 ? "" : " not");
+        else if (*form == 'I')
+            fprintf(to, " %x", (op->a | op->b << 8) & 0xfff);
         else
-            fprintf(to, " %u", *form == 'N' ? op->a : *form == 'B' ? op->b : op->c);
+            fprintf(to, " %u%s", *form == 'N' ? op->a : op->c, *form == 'M' ? " ms" : "");
     }
 }
 

@@ -13,7 +13,9 @@
 #include <stdio.h>
 
 /* name, how often it is generated, what it does with a, b and c.
- * P: handle slot a; R: resolver slot a; F: behaviour b; V: gives b with c; N: number a. */
+ * P: handle slot a; R: resolver slot a; S: hooks b; F: behaviour b, and c is odd when the
+ * function's data is to be destroyed; V: gives b with c; N: number a; M: milliseconds c;
+ * I: inputs, a bit each in a and b; C: only when c is below 64. */
 #define OPERATIONS(X)                                                                   \
     X(nothing, 0, "")                                                                   \
     X(new, 14, "RS")                                                                    \
@@ -31,7 +33,26 @@
     X(unref, 6, "P")                                                                    \
     X(cancel, 5, "P")                                                                   \
     X(mark_handled, 1, "P")                                                             \
-    X(drain, 9, "N")
+    X(detach, 4, "PF")                                                                  \
+    X(attach, 2, "PF")                                                                  \
+    X(context, 3, "P")                                                                  \
+    X(shield, 3, "P")                                                                   \
+    X(all, 3, "I")                                                                      \
+    X(any, 3, "I")                                                                      \
+    X(race, 3, "I")                                                                     \
+    X(all_settled, 2, "I")                                                              \
+    X(repeat, 2, "F")                                                                   \
+    X(map, 2, "FN")                                                                     \
+    X(for_each, 1, "FN")                                                                \
+    X(reduce, 1, "FN")                                                                  \
+    X(delay, 4, "M")                                                                    \
+    X(timeout, 4, "PM")                                                                 \
+    X(interval, 1, "FM")                                                                \
+    X(post, 3, "F")                                                                     \
+    X(advance, 4, "M")                                                                  \
+    X(poll, 3, "")                                                                      \
+    X(close, 1, "C")                                                                    \
+    X(drain, 12, "N")
 
 enum op_code {
 #define OP_NUMBER(name, weight, form) OP_##name,
@@ -43,7 +64,8 @@ enum op_code {
 /* What a behaviour, or an operation of form V, gives. */
 #define GIFTS(X)                                                                             \
     X(number, 10) X(none, 3) X(error, 5) X(same, 6) X(kept, 2) X(wrapped, 2) X(promise, 8)   \
-    X(pending, 4) X(box, 3) X(own_cancel, 1) X(payload, 1)
+    X(pending, 4) X(box, 3) X(own_cancel, 1) X(payload, 1) X(thenable, 3) X(again, 3)          \
+    X(delay, 2)
 
 enum gift {
 #define GIFT_NUMBER(name, weight) GIVE_##name,

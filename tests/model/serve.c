@@ -357,14 +357,19 @@ static size_t serve(struct model *m, struct m_promise *p, size_t most)
 
 size_t m_serve(struct model *m, size_t most)
 {
-    if (m->draining || m->dropping || m->guarded || m->running)
+    if (m->draining || m->dropping || m->guarded || m->running) {
+        if (m->queue.n > 0 && !m->draining)
+            m->awake = m->woken = true; /* whoever wanted this needs another */
         return 0;
-    m->draining = true;
+    }
+    m->draining = m->awake = true;
     size_t served = 0;
     while (served < most && m->queue.n > 0)
         served += serve(m, m->queue.at[0], most - served);
     if (m->queue.n == 0 || ++m->unreported >= 64)
         m_report_unseen(m);
+    m->awake = m->queue.n > 0;
+    m->yielded = m->yielded || m->queue.n > 0;
     m->draining = false;
     return served;
 }

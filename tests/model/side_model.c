@@ -20,6 +20,29 @@ static void unhandled(void *self, struct m_value e, bool late)
     world_unhandled(self, (union any){.model = e}, late);
 }
 
+static void lost(void *self, uint32_t who, struct m_value e)
+{
+    world_lost(self, who, (union any){.model = e});
+}
+static void posted(void *self, uint32_t who) { world_posted(self, who); }
+
+static struct m_promise *place_source(struct m_promise *p)
+{
+    if (places.asked < places.told)
+        p->address = places.sources[places.asked++];
+    return p;
+}
+static void then(void *self, uint32_t who, struct m_promise *r)
+{
+    world_then(self, who, place_source(r));
+}
+static void closing(void *self)
+{
+    struct model *m = ((struct world *)self)->loop;
+    for (size_t i = 0; i < m->timers.n; i++)
+        m->timers.at[i]->address = places.timers[m->timers.at[i]->timer_number];
+}
+
 /* Values. */
 
 static union any any(struct m_value v) { return (union any){.model = v}; }
@@ -93,7 +116,10 @@ static void describe(struct text *text, union any v) { describe_value(text, v.mo
 
 /* Operations. */
 
-static void *new (struct world *w, void **resolver) { return *resolver = m_new(w->loop); }
+static void *pending(struct world *w, void **resolver)
+{
+    return *resolver = place_source(m_new(w->loop));
+}
 static void *resolved(struct world *w, union any v) { return m_resolved(w->loop, v.model); }
 static void on_stop(struct world *w, void *r, bool stop, bool destroy, uint32_t who)
 {
@@ -103,7 +129,7 @@ static void resolve(struct world *w, void *r, union any v) { m_resolve(w->loop, 
 static void resolver_drop(struct world *w, void *r) { m_resolver_drop(w->loop, r); }
 static void resolver_abandon(struct world *w, void *r) { m_resolver_abandon(w->loop, r); }
 static bool is_wanted(void *r) { return m_is_wanted(r); }
-static void *then(struct world *w, void *p, enum m_role role, uint32_t who, bool destroy)
+static void *add_then(struct world *w, void *p, enum m_role role, uint32_t who, bool destroy)
 {
     return m_then(w->loop, p, role, who, destroy);
 }
@@ -111,9 +137,30 @@ static void *ref(void *p) { return m_ref(p); }
 static void unref(struct world *w, void *p) { m_unref(w->loop, p); }
 static void cancel(struct world *w, void *p) { m_cancel(w->loop, p); }
 static void mark_handled(struct world *w, void *p) { m_mark_handled(w->loop, p); }
+static void *attach(struct world *w, void *p, uint32_t who) { return m_attach(w->loop, p, who); }
+static bool can_attach(struct world *w, void *p) { return m_can_attach(w->loop, p); }
+static void *context(struct world *w, void *p) { return m_context(w->loop, p); }
+static void *shield(struct world *w, void *p) { return m_shield(w->loop, p); }
+static void detach(struct world *w, void *p, bool on_error, uint32_t who)
+{
+    m_detach(w->loop, p, on_error, who);
+}
+static void *combine(struct world *w, enum m_policy policy, size_t n, void **inputs)
+{
+    return m_combine(w->loop, policy, n, (struct m_promise **)inputs);
+}
+static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
+                    bool destroy)
+{
+    return m_repeat(w->loop, policy, n, limit, who, destroy);
+}
+static void *delay(struct world *w, uint64_t ms) { return m_delay(w->loop, ms); }
+static void *timeout(struct world *w, void *p, uint64_t ms) { return m_timeout(w->loop, p, ms); }
+static long poll_loop(struct world *w) { return m_poll(w->loop); }
+static void advance(struct world *w, uint64_t ms) { m_advance(w->loop, ms); }
+static int post(struct world *w, uint32_t who) { return m_post(w->loop, who); }
 static size_t drain(struct world *w, size_t most) { return m_drain(w->loop, most); }
 static size_t close_loop(struct world *w) { return m_close(w->loop); }
-static bool is_refused(struct world *w, void *p) { return p == ((struct model *)w->loop)->no_loop; }
 
 static void outcome(struct text *text, void *p)
 {
@@ -137,7 +184,11 @@ static void begin(struct world *w)
                                         .call = call,
                                         .destroyed = destroyed,
                                         .stopped = stopped,
-                                        .unhandled = unhandled});
+                                        .unhandled = unhandled,
+                                        .lost = lost,
+                                        .posted = posted,
+                                        .then = then,
+                                        .closing = closing});
 }
 
 static void end(struct world *w)
@@ -161,21 +212,32 @@ const struct side model_side = {
     .keep = keep,
     .is_error = is_error,
     .describe = describe,
-    .new = new,
+    .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,
     .resolve = resolve,
     .resolver_drop = resolver_drop,
     .resolver_abandon = resolver_abandon,
     .is_wanted = is_wanted,
-    .then = then,
+    .then = add_then,
     .ref = ref,
     .unref = unref,
     .cancel = cancel,
     .mark_handled = mark_handled,
+    .attach = attach,
+    .can_attach = can_attach,
+    .context = context,
+    .shield = shield,
+    .detach = detach,
+    .combine = combine,
+    .repeat = repeat,
+    .delay = delay,
+    .timeout = timeout,
+    .poll = poll_loop,
+    .advance = advance,
+    .post = post,
     .drain = drain,
     .close = close_loop,
-    .is_refused = is_refused,
     .outcome = outcome,
     .counts = counts,
 };

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "core/loop.h"
+#include "loop/heap.h"
 #include "vow/inspect.h"
 #include "world.h"
 
 static struct world *here;
+struct places places;
 
 static void *as_data(uint32_t who) { return (void *)(uintptr_t)who; }
 static uint32_t as_who(void *data) { return (uint32_t)(uintptr_t)data; }
@@ -33,6 +35,18 @@ static vow_value either_error(const vow_error *e, void *data)
     return call(M_ON_EITHER, borrowed(e), data);
 }
 static vow_value on_finally(void *data) { return call(M_ON_FINALLY, vow_none(), data); }
+static vow_value on_step(void *data) { return call(M_ON_STEP, vow_none(), data); }
+static vow_value on_each(size_t i, void *data) { return call(M_ON_EACH, vow_v((int)i), data); }
+static vow_value on_reduce(vow_value v, size_t i, void *data)
+{
+    (void)i;
+    return call(M_ON_ANY, v, data);
+}
+static void lost(const vow_error *e, void *data)
+{
+    world_lost(here, as_who(data), (union any){.vow = borrowed(e)});
+}
+static void posted(void *data) { world_posted(here, as_who(data)); }
 static void destroyed(void *data) { world_destroyed(here, as_who(data)); }
 
 static void unhandled(const vow_error *e, const char *made, bool late, void *data)
@@ -58,7 +72,26 @@ static void hook_destroyed(void *data)
     world_destroyed(here, who);
 }
 
+static void remember_source(void *resolver)
+{
+    if (places.told == MOST_SERIALS)
+        interpreter_failed("more promises than there is room for");
+    places.sources[places.told++] = (uintptr_t)resolver;
+}
+
 /* Values. */
+
+static void thenable_then(void *box, vow_resolver *r)
+{
+    remember_source(r);
+    world_then(here, as_who(vow_box_object(box)), r);
+}
+static const vow_type thenable_type = {.size = sizeof(vow_type),
+                                       .name = "thenable",
+                                       .ref = vow_box_ref,
+                                       .unref = vow_box_unref,
+                                       .count = vow_box_count,
+                                       .then = thenable_then};
 
 static union any number(int n) { return (union any){.vow = vow_int(n)}; }
 static union any simple(enum m_type type)
@@ -82,8 +115,9 @@ static union any wrapped(struct world *w, union any e, int code)
 }
 static union any box(struct world *w, enum m_type type, uint32_t who)
 {
-    (void)w, (void)type;
-    return (union any){.vow = vow_box(as_data(who), destroyed)};
+    (void)w;
+    return (union any){.vow = vow_box_of(type == M_BOX ? vow_box_type() : &thenable_type,
+                                         as_data(who), destroyed)};
 }
 static union any promise(void *p) { return (union any){.vow = vow_promise_value(p)}; }
 static union any keep(union any v) { return (union any){.vow = vow_keep(v.vow)}; }
@@ -136,11 +170,12 @@ static void describe(struct text *text, union any v) { describe_value(text, v.vo
 
 /* Operations. */
 
-static void *new (struct world *w, void **resolver)
+static void *pending(struct world *w, void **resolver)
 {
     vow_resolver *r;
     vow_promise *p = vow_promise_new(w->loop, &r);
     *resolver = r;
+    remember_source(r);
     return p;
 }
 static void *resolved(struct world *w, union any v) { return vow_resolved(w->loop, v.vow); }
@@ -202,10 +237,116 @@ static void mark_handled(struct world *w, void *p)
     (void)w;
     vow_mark_handled(p);
 }
-static size_t drain(struct world *w, size_t most) { return vow_drain(w->loop, most); }
-static size_t close_loop(struct world *w) { return vow_loop_close(w->loop); }
-
+static void *attach(struct world *w, void *p, uint32_t who)
+{
+    (void)w;
+    return vow_attach(p, as_data(who), destroyed);
+}
 static bool is_refused(struct world *w, void *p) { return p == ((vow_loop *)w->loop)->no_loop; }
+static bool can_attach(struct world *w, void *handle)
+{
+    vow_promise *p = handle;
+    return is_refused(w, p) || (p->outside == 1 && !p->consumers && !(p->flags & F_LATE));
+}
+static void *context(struct world *w, void *p)
+{
+    (void)w;
+    return vow_context(p, "with %s", "context");
+}
+static void *shield(struct world *w, void *p)
+{
+    (void)w;
+    return vow_shield(p);
+}
+static void detach(struct world *w, void *p, bool on_error, uint32_t who)
+{
+    (void)w;
+    vow_detach(p, on_error ? lost : NULL, as_data(who), destroyed);
+}
+static void *combine(struct world *w, enum m_policy policy, size_t n, void **inputs)
+{
+    vow_promise *promises[SLOTS];
+    for (size_t i = 0; i < n; i++)
+        promises[i] = inputs[i];
+    switch (policy) {
+    case M_ALL:
+        return vow_all_n(w->loop, n, promises);
+    case M_ANY:
+        return vow_any_n(w->loop, n, promises);
+    case M_RACE:
+        return vow_race_n(w->loop, n, promises);
+    default:
+        return vow_all_settled_n(w->loop, n, promises);
+    }
+}
+static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
+                    bool destroy)
+{
+    vow_destroy_fn *done = destroy ? destroyed : NULL;
+    void *data = as_data(who);
+    switch (policy) {
+    case M_REPEAT:
+        return vow_repeat_with(w->loop, on_step, data, done);
+    case M_MAP:
+        return vow_map_with(w->loop, n, limit, on_each, data, done);
+    case M_FOR_EACH:
+        return vow_for_each_with(w->loop, n, limit, on_each, data, done);
+    case M_REDUCE:
+        return vow_reduce_with(w->loop, n, vow_v(0), on_reduce, data, done);
+    default:
+        return vow_interval_with(w->loop, n, on_step, data, done);
+    }
+}
+
+/* Time. */
+
+static void *delay(struct world *w, uint64_t ms) { return vow_delay(w->loop, ms); }
+static void *timeout(struct world *w, void *p, uint64_t ms)
+{
+    (void)w;
+    return vow_timeout(p, ms);
+}
+static long poll_loop(struct world *w) { return vow_poll(w->loop); }
+static void advance(struct world *w, uint64_t ms) { vow_clock_advance(w->loop, ms); }
+
+static vow_remote *remote; /* made when it is needed */
+
+static int post(struct world *w, uint32_t who)
+{
+    if (!remote)
+        remote = vow_remote_new(w->loop);
+    if (remote)
+        return vow_post(remote, posted, as_data(who), destroyed) ? -1 : 0;
+    world_destroyed(w, who);
+    return -1;
+}
+
+/* The loop has been asked to close, and may just do so. */
+static void remember_timers(vow_loop *loop)
+{
+    const struct vow__timers *timers = &vow__event_loop(loop)->timers;
+    for (size_t i = 0; i < timers->count; i++)
+        places.timers[timers->heap[i]->number] = (uintptr_t)timers->heap[i]->resolver;
+}
+static void (*vows_finish)(vow_loop *loop);
+static void finish(vow_loop *loop)
+{
+    remember_timers(loop);
+    vows_finish(loop);
+}
+static size_t close_loop(struct world *w)
+{
+    vow_loop *loop = w->loop;
+    remember_timers(loop);
+    size_t left = vow_loop_close(loop);
+    if (loop->finish && loop->finish != finish) {
+        vows_finish = loop->finish;
+        loop->finish = finish;
+    }
+    return left;
+}
+
+static size_t drain(struct world *w, size_t most) { return vow_drain(w->loop, most); }
 
 static void outcome(struct text *text, void *p)
 {
@@ -244,7 +385,8 @@ static void begin(struct world *w)
 
 static void end(struct world *w)
 {
-    size_t left = vow_loop_close(w->loop);
+    size_t left = close_loop(w);
+    remote = vow_remote_unref(remote);
     if (left > 0)
         interpreter_failed("vow says that %zu handles are left", left);
     vow_loop_free(w->loop);
@@ -263,7 +405,7 @@ const struct side vow_side = {
     .keep = keep,
     .is_error = is_error,
     .describe = describe,
-    .new = new,
+    .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,
     .resolve = resolve,
@@ -275,9 +417,20 @@ const struct side vow_side = {
     .unref = unref,
     .cancel = cancel,
     .mark_handled = mark_handled,
+    .attach = attach,
+    .can_attach = can_attach,
+    .context = context,
+    .shield = shield,
+    .detach = detach,
+    .combine = combine,
+    .repeat = repeat,
+    .delay = delay,
+    .timeout = timeout,
+    .poll = poll_loop,
+    .advance = advance,
+    .post = post,
     .drain = drain,
     .close = close_loop,
-    .is_refused = is_refused,
     .outcome = outcome,
     .counts = counts,
 };

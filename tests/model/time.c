@@ -22,6 +22,7 @@ struct m_promise *m_delay(struct model *m, uint64_t ms)
     m->live++; /* the timer */
     p->stop = p->timer = true;
     p->deadline = m->now + ms;
+    p->timer_number = m->timers_made++;
     size_t at = 0;
     while (at < m->timers.n && m->timers.at[at]->deadline <= p->deadline)
         at++;
@@ -34,18 +35,25 @@ static bool is_due(const struct model *m)
     return m->timers.n > 0 && m->timers.at[0]->deadline <= m->now;
 }
 
-/* A callback of the base: what it makes ready is served at its end. */
+/* Callbacks of the base: what they make ready is served at the end of the outermost. */
+static void enter(struct model *m)
+{
+    m->inside++;
+    m->awake = true;
+}
+
 static void leave(struct model *m)
 {
+    if (m->inside == 1)
+        m_serve(m, BUDGET);
     m->inside--;
-    m_serve(m, BUDGET);
 }
 
 static bool fire_due(struct model *m)
 {
     if (!is_due(m))
         return false;
-    m->inside++;
+    enter(m);
     uint64_t now = m->now;
     while (m->timers.n > 0 && m->timers.at[0]->deadline <= now) {
         struct m_promise *p = m->timers.at[0];
@@ -56,22 +64,45 @@ static bool fire_due(struct model *m)
     return true;
 }
 
-static bool run_posts(struct model *m)
+static void run_posts(struct model *m)
 {
-    if (m->post_count == 0)
-        return false;
     uint32_t *posts = m->posts;
     size_t n = m->post_count;
     m->posts = NULL;
     m->post_count = m->post_room = 0;
-    m->inside++;
+    enter(m);
     for (size_t i = 0; i < n; i++) {
         m->host.posted(m->host.self, posts[i]);
         m->host.destroyed(m->host.self, posts[i]);
     }
     free(posts);
     leave(m);
-    return true;
+}
+
+static void wake_up(struct model *m)
+{
+    enter(m);
+    fire_due(m);
+    leave(m);
+}
+
+/* One turn of the base without waiting: whoever woke it comes first, then posts, then what
+ * a drain left over. True: something was called. */
+static bool turn_base(struct model *m)
+{
+    bool woken = m->woken, posts = m->post_count > 0, yielded = m->yielded;
+    m->woken = m->yielded = false;
+    if (woken)
+        wake_up(m);
+    if (posts)
+        run_posts(m);
+    if (yielded)
+        wake_up(m);
+    while (m->woken) {
+        m->woken = false;
+        wake_up(m);
+    }
+    return woken || posts || yielded;
 }
 
 int m_post(struct model *m, uint32_t who)
@@ -95,7 +126,7 @@ static void turn(struct model *m)
     do {
         m_serve(m, BUDGET);
         something = fire_due(m);
-        something = run_posts(m) || something;
+        something = turn_base(m) || something;
     } while (!m->stop && (something || m->queue.n > 0));
 }
 
@@ -130,6 +161,7 @@ void m_advance(struct model *m, uint64_t ms)
     uint64_t target = m->now + ms;
     if (!begin_run(m)) {
         m->now = target;
+        m->woken = m->woken || !m->closed;
         return;
     }
     turn(m);
@@ -185,6 +217,7 @@ static void close_now(struct model *m)
         m->host.destroyed(m->host.self, posts[i]);
     free(posts);
     m->closing = true;
+    m->host.closing(m->host.self);
     do { /* a foreign thenable gets a resolver when it is served */
         while (m->queue.n > 0 || m->unseen.n > 0)
             m_serve(m, SIZE_MAX);
@@ -201,7 +234,7 @@ void m_finish(struct model *m)
 
 size_t m_handles(const struct model *m)
 {
-    size_t handles = 0;
+    size_t handles = m->no_loop->handles - 1;
     for (size_t i = 0; i < m->made; i++)
         if (m->promises[i].kind != M_FREE)
             handles += m->promises[i].handles;
@@ -219,12 +252,12 @@ size_t m_pending(const struct model *m)
 size_t m_close(struct model *m)
 {
     if (busy(m)) {
-        m->close_asked = true;
-        m->stop = m->in_run;
+        m->close_asked = m->woken = true;
+        m->stop = m->stop || m->in_run;
         return 0;
     }
     close_now(m);
-    size_t handles = m_handles(m) + m->no_loop->handles - 1;
+    size_t handles = m_handles(m);
     m_finish(m);
     return handles;
 }

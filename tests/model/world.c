@@ -100,23 +100,28 @@ static void keep_resolver(struct world *w, void *r, uint32_t who)
 
 /* Values. */
 
-static void *new_pending(struct world *w, unsigned hooks, unsigned behaviour)
+static void keep_with_hooks(struct world *w, void *r, unsigned hooks, unsigned behaviour)
 {
-    void *r, *p = w->side->new (w, &r);
     uint32_t who = new_who(w, hooks, behaviour);
     if (hooks % 4) {
         owe(w, who);
         w->side->on_stop(w, r, hooks % 4 > 1, true, who);
     }
     keep_resolver(w, r, who);
+}
+
+static void *new_pending(struct world *w, unsigned hooks, unsigned behaviour)
+{
+    void *r, *p = w->side->pending(w, &r);
+    keep_with_hooks(w, r, hooks, behaviour);
     return p;
 }
 
-static union any new_box(struct world *w, unsigned behaviour)
+static union any new_box(struct world *w, enum m_type type, unsigned behaviour)
 {
     uint32_t who = new_who(w, 0, behaviour);
     owe(w, who);
-    return w->side->box(w, M_BOX, who);
+    return w->side->box(w, type, who);
 }
 
 /* `in`: what the function that gives it was called with; NULL outside of functions. */
@@ -143,9 +148,15 @@ static union any make(struct world *w, unsigned gift, unsigned with, const union
     case GIVE_pending:
         return side->promise(new_pending(w, with, with));
     case GIVE_box:
-        return new_box(w, with);
+        return new_box(w, M_BOX, with);
     case GIVE_payload:
-        return side->payload(w, new_box(w, with));
+        return side->payload(w, new_box(w, M_BOX, with));
+    case GIVE_thenable:
+        return new_box(w, M_THENABLE, with);
+    case GIVE_again:
+        return side->simple(M_AGAIN);
+    case GIVE_delay:
+        return side->promise(side->delay(w, with % 16));
     default:
         return side->number((int)with);
     }
@@ -202,6 +213,41 @@ void world_unhandled(struct world *w, union any error, bool late)
 {
     struct text *text = event(w, late ? "late " : "unhandled ", 0);
     w->side->describe(text, error);
+}
+
+void world_lost(struct world *w, uint32_t who, union any error)
+{
+    struct text *text = event(w, "lost", who);
+    text_add(text, " ");
+    w->side->describe(text, error);
+    act(w, who);
+}
+
+void world_posted(struct world *w, uint32_t who)
+{
+    event(w, "posted", who);
+    act(w, who);
+}
+
+/* A foreign `then`: keeps its resolver for later, gives it up, or uses it. */
+void world_then(struct world *w, uint32_t who, void *resolver)
+{
+    const struct behaviour *behaviour = behaviour_of(w, who);
+    event(w, "foreign", who);
+    act(w, who);
+    switch (w->quiet ? 0 : behaviour->with % 4) {
+    case 1:
+        keep_with_hooks(w, resolver, behaviour->with / 4, behaviour->with);
+        break;
+    case 2:
+        w->side->resolver_abandon(w, resolver);
+        break;
+    case 3:
+        w->side->resolver_drop(w, resolver);
+        break;
+    default:
+        w->side->resolve(w, resolver, make(w, behaviour->give, behaviour->with, NULL));
+    }
 }
 
 /* Operations. */
@@ -267,12 +313,88 @@ static void do_successor(struct world *w, const struct op *op)
     }
 }
 
+static void do_combine(struct world *w, const struct op *op, enum m_policy policy)
+{
+    void *inputs[SLOTS];
+    size_t n = 0;
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (((op->a | op->b << 8) >> i & 1) && w->handles[i]) {
+            inputs[n++] = w->handles[i];
+            w->handles[i] = NULL;
+        }
+    keep_handle(w, w->side->combine(w, policy, n, inputs));
+}
+
+static void do_repeat(struct world *w, const struct op *op, enum m_policy policy)
+{
+    uint32_t who = new_who(w, 0, op->b);
+    bool destroy = op->c % 2;
+    if (destroy)
+        owe(w, who);
+    size_t n = policy == M_INTERVAL ? op->c % 8 : op->a % 5;
+    keep_handle(w, w->side->repeat(w, policy, n, op->a / 5 % 3, who, destroy));
+}
+
+static void do_end(struct world *w, const struct op *op)
+{
+    void *p = take_handle(w, op->a);
+    if (!p)
+        return;
+    if (op->code == OP_attach && !w->side->can_attach(w, p)) {
+        keep_handle(w, p);
+        return;
+    }
+    uint32_t who = new_who(w, 0, op->b);
+    owe(w, who);
+    if (op->code == OP_attach)
+        keep_handle(w, w->side->attach(w, p, who));
+    else
+        w->side->detach(w, p, op->c % 2, who);
+}
+
+static void do_post(struct world *w, const struct op *op)
+{
+    uint32_t who = new_who(w, 0, op->b);
+    owe(w, who);
+    if (w->side->post(w, who))
+        event(w, "refused", who);
+}
+
+static void do_time(struct world *w, const struct op *op)
+{
+    void *p;
+    switch (op->code) {
+    case OP_delay:
+        keep_handle(w, w->side->delay(w, op->c % 16));
+        break;
+    case OP_timeout:
+        if ((p = take_handle(w, op->a)) != NULL)
+            keep_handle(w, w->side->timeout(w, p, op->c % 16));
+        break;
+    case OP_poll:
+        text_number(event(w, "polled ", 0), (uint64_t)w->side->poll(w));
+        break;
+    case OP_advance:
+        w->side->advance(w, op->c % 24);
+        break;
+    default:
+        if (op->c < 64) /* seldom: not much happens afterwards */
+            text_number(event(w, "closed ", 0), w->side->close(w));
+    }
+}
+
 static void do_handle(struct world *w, const struct op *op)
 {
     void **slot = find_handle(w, op->a), *p = slot ? *slot : NULL;
     if (!p)
         return;
     switch (op->code) {
+    case OP_context:
+    case OP_shield:
+        *slot = NULL;
+        p = op->code == OP_context ? w->side->context(w, p) : w->side->shield(w, p);
+        keep_handle(w, p);
+        break;
     case OP_ref:
         keep_handle(w, w->side->ref(p));
         break;
@@ -322,6 +444,35 @@ void world_do(struct world *w, const struct op *op)
     case OP_finally:
         do_successor(w, op);
         break;
+    case OP_all:
+    case OP_any:
+    case OP_race:
+    case OP_all_settled:
+        do_combine(w, op, (enum m_policy)(M_ALL + op->code - OP_all));
+        break;
+    case OP_repeat:
+    case OP_map:
+    case OP_for_each:
+    case OP_reduce:
+        do_repeat(w, op, (enum m_policy)(M_REPEAT + op->code - OP_repeat));
+        break;
+    case OP_interval:
+        do_repeat(w, op, M_INTERVAL);
+        break;
+    case OP_detach:
+    case OP_attach:
+        do_end(w, op);
+        break;
+    case OP_post:
+        do_post(w, op);
+        break;
+    case OP_delay:
+    case OP_timeout:
+    case OP_poll:
+    case OP_advance:
+    case OP_close:
+        do_time(w, op);
+        break;
     case OP_drain:
         do_drain(w, op);
         break;
@@ -350,7 +501,7 @@ size_t world_handles(struct world *w)
 {
     size_t n = 0;
     for (unsigned i = 0; i < SLOTS; i++)
-        n += w->handles[i] && !w->side->is_refused(w, w->handles[i]);
+        n += w->handles[i] != NULL;
     return n;
 }
 

@@ -43,7 +43,7 @@ struct side {
     union any (*keep)(union any v);
     bool (*is_error)(union any v);
     void (*describe)(struct text *text, union any v);
-    void *(*new)(struct world *w, void **resolver);
+    void *(*pending)(struct world *w, void **resolver);
     void *(*resolved)(struct world *w, union any v);
     void (*on_stop)(struct world *w, void *r, bool stop, bool destroy, uint32_t who);
     void (*resolve)(struct world *w, void *r, union any v);
@@ -55,9 +55,21 @@ struct side {
     void (*unref)(struct world *w, void *p);
     void (*cancel)(struct world *w, void *p);
     void (*mark_handled)(struct world *w, void *p);
+    void *(*attach)(struct world *w, void *p, uint32_t who);
+    bool (*can_attach)(struct world *w, void *p);
+    void *(*context)(struct world *w, void *p);
+    void *(*shield)(struct world *w, void *p);
+    void (*detach)(struct world *w, void *p, bool on_error, uint32_t who);
+    void *(*combine)(struct world *w, enum m_policy policy, size_t n, void **inputs);
+    void *(*repeat)(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
+                    bool destroy);
+    void *(*delay)(struct world *w, uint64_t ms);
+    void *(*timeout)(struct world *w, void *p, uint64_t ms);
     size_t (*drain)(struct world *w, size_t most);
+    long (*poll)(struct world *w);
+    void (*advance)(struct world *w, uint64_t ms);
+    int (*post)(struct world *w, uint32_t who);
     size_t (*close)(struct world *w);
-    bool (*is_refused)(struct world *w, void *p); /* what a closed loop gives */
     void (*outcome)(struct text *text, void *p);
     struct counts (*counts)(struct world *w);
 };
@@ -94,6 +106,18 @@ union any world_call(struct world *w, enum m_role role, uint32_t who, union any 
 void world_destroyed(struct world *w, uint32_t who);
 void world_stopped(struct world *w, uint32_t who, void *resolver);
 void world_unhandled(struct world *w, union any error, bool late);
+void world_lost(struct world *w, uint32_t who, union any error);
+void world_posted(struct world *w, uint32_t who);
+void world_then(struct world *w, uint32_t who, void *resolver);
+
+/* When it closes, vow rejects pending promises in an order that nothing promises: that of
+ * their addresses. What vow did is told to the model: where the sources lie, in the order in
+ * which they were made, and where that of the n-th timer lies. */
+struct places {
+    uintptr_t sources[MOST_SERIALS], timers[MOST_SERIALS];
+    size_t told, asked;
+};
+extern struct places places;
 
 /* interpreter.c: runs the program on both sides. NULL, or what was different. */
 const char *interpret(const struct program *program, bool verbose);
