@@ -17,6 +17,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(TOP, "tests", "SCENARIOS.md")
 MARK = re.compile(r"^/\* scenarios? ([0-9, ]+?) ?\*/$")
 TEST = re.compile(r"^TEST(?:_PLAIN|_PANICS)?\(\s*(\w+)")
+ALSO = re.compile(r" Also in tests/.*$")
 
 
 def marked_tests(path):
@@ -56,23 +57,31 @@ def row(number, files, what, by_hand):
         return f"| {number} | {by_hand or '-'} | {'' if by_hand else '-'} | {what} |"
     path = max(sorted(files), key=lambda file: len(files[file]))
     names = ", ".join(f"`{name}`" for name in files[path])
-    also = "".join(f"; also {file}" for file in sorted(files) if file != path)
-    return f"| {number} | {names} | {path} | {re.sub(r'; also tests/.*', '', what)}{also} |"
+    others = ", ".join(file for file in sorted(files) if file != path)
+    what = ALSO.sub("", what) + (f" Also in {others}." if others else "")
+    return f"| {number} | {names} | {path} | {what} |"
+
+
+def with_new_rows(lines, numbers):
+    """Gives each number without a row one, behind that of the largest smaller number."""
+    for number in sorted(numbers):
+        before = max(i for i, line in enumerate(lines)
+                     if re.match(r"\| (\d+) \|", line) and int(line.split()[1]) < number)
+        lines.insert(before + 1, f"| {number} | - | - | |")
+    return lines
 
 
 def rewritten(text, found):
-    lines, seen = [], set()
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    there = {int(line.split()[1]) for line in lines if re.match(r"\| \d+ \|", line)}
+    rows = []
+    for line in with_new_rows(lines, set(found) - there):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and cells[0].isdigit():
-            number = int(cells[0])
-            seen.add(number)
             by_hand = cells[1] if cells[1].startswith("not offered:") else ""
-            line = row(number, found.get(number), cells[-1], by_hand)
-        lines.append(line)
-    for number in sorted(set(found) - seen):
-        lines.insert(len(lines) - 1, row(number, found[number], "", ""))
-    return "\n".join(lines)
+            line = row(int(cells[0]), found.get(int(cells[0])), cells[-1], by_hand)
+        rows.append(line)
+    return "\n".join(rows)
 
 
 def main():
