@@ -70,6 +70,7 @@ static void come_home(vow_node *node)
 static void lost(struct vow__errand *errand, int code)
 {
     struct vow__job *job = (struct vow__job *)errand;
+    /* relaxed: the loop's side has one */
     atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
     if (job->resolver)
         vow_resolve(job->resolver, vow__fail_ready(code));

@@ -38,8 +38,7 @@ static void on_wake(evutil_socket_t fd, short what, void *data)
     (void)fd, (void)what;
     struct vow__event_loop *l = data;
     vow_enter(&l->core);
-    if (l->timers.is_virtual) /* moved inside a callback */
-        vow__timers_check(l);
+    vow__timers_look(l);
     vow_leave(&l->core); /* the loop may be gone */
 }
 

@@ -107,6 +107,9 @@ int vow__timers_after_fork(struct vow__event_loop *l); /* 0 or an errno number *
 bool vow__timers_check(struct vow__event_loop *l);
 /* Virtual clock: moves to the next deadline and fires it; false: none up to `limit`. */
 bool vow__timers_jump(struct vow__event_loop *l, uint64_t limit);
+/* The base has come back to the loop (vow__wake): a virtual clock may have been moved, or the
+ * event could not be set. */
+void vow__timers_look(struct vow__event_loop *l);
 /* The callback is done: without a timer the event leaves the base. */
 void vow__timers_settle_down(struct vow__event_loop *l);
 

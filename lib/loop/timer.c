@@ -152,6 +152,16 @@ static void fire_due(struct vow__event_loop *l)
     }
 }
 
+void vow__timers_look(struct vow__event_loop *l)
+{
+    struct vow__timers *t = &l->timers;
+    if (t->count == 0 || !(t->is_virtual || t->armed == 0))
+        return;
+    fire_due(l);
+    if (arm(l, 0))
+        vow__wake(l); /* still no memory */
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *data)
 {
     (void)what;
@@ -167,7 +177,7 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
     fire_due(l);
     /* A replaced clock may stand still: it is asked again each millisecond, not each turn. */
     if (arm(l, t->clock && !due ? real_now() + MS : 0))
-        vow__wake(l); /* an evtimer without memory: looks again at the next turn */
+        vow__wake(l); /* an evtimer without memory for its place: tries again */
     vow_leave(&l->core); /* the loop may be gone */
 }
 

@@ -447,6 +447,37 @@ TEST(a_job_without_memory_is_rejected_and_its_data_destroyed)
     }
 }
 
+static size_t until_event_failure;
+static void *event_malloc(size_t size)
+{
+    return until_event_failure && --until_event_failure == 0 ? NULL : malloc(size);
+}
+static void *event_realloc(void *block, size_t size)
+{
+    return until_event_failure && --until_event_failure == 0 ? NULL : realloc(block, size);
+}
+
+TEST_PLAIN(a_job_survives_libevent_without_memory)
+{
+    event_set_mem_functions(event_malloc, event_realloc, free);
+    for (size_t n = 1;; n++) {
+        struct job job = {.seen = NULL};
+        vow_loop *other = real_loop();
+        until_event_failure = n;
+        vow_promise *p = vow_work(other, NULL, run_job, &job, destroy_job);
+        bool failed = until_event_failure == 0;
+        until_event_failure = 0;
+        EQ_INT(vow_run(other, p, NULL), failed ? ENOMEM : 0);
+        EQ_INT(job.ran, !failed);
+        EQ_INT(job.destroyed, 1);
+        vow_loop_free(other);
+        if (!failed) {
+            CHECK(n > 1);
+            return;
+        }
+    }
+}
+
 TEST_PLAIN(a_pool_without_memory_is_no_pool)
 {
     vow_test_fail_allocation(1, false);
@@ -648,7 +679,8 @@ static int child_of_pool(void *data)
     CHILD_CHECK(f->running.destroyed == 0); /* who knows what state it is in */
     vow_mark_handled(f->p);
     vow_mark_handled(f->q);
-    CHILD_CHECK(vow_run(f->loop, vow_work(f->loop, f->pool, run_job, &own, destroy_job), NULL) == 0);
+    CHILD_CHECK(vow_run(f->loop, vow_work(f->loop, f->pool, run_job, &own, destroy_job), NULL) ==
+                0);
     CHILD_CHECK(own.ran == 1 && own.destroyed == 1);
     CHILD_CHECK(vow_run(f->loop, vow_work(f->loop, NULL, run_job, &own, destroy_job), NULL) == 0);
     CHILD_CHECK(vow_run_all(f->loop) == 0); /* the parent's job does not hold it */
@@ -671,8 +703,8 @@ static int child_that_cancels(void *data)
 
 static void fork_with(int (*child)(void *data))
 {
-    struct family f = {real_loop(), vow_pool_new("family", 1, 0), {.seen = NULL}, {.seen = NULL},
-                       NULL, NULL};
+    struct family f = {
+        real_loop(), vow_pool_new("family", 1, 0), {.seen = NULL}, {.seen = NULL}, NULL, NULL};
     gate_reset();
     f.p = vow_work(f.loop, f.pool, run_gated, &f.running, destroy_job);
     f.q = vow_work(f.loop, f.pool, run_gated, &f.queued, destroy_job);

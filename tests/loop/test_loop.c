@@ -234,6 +234,32 @@ TEST(running_a_promise_of_another_loop_says_so)
     vow_loop_free(other);
 }
 
+/* libevent's own checks: every event is used as it should be. */
+TEST_PLAIN(libevents_debug_mode_has_nothing_to_say)
+{
+    const char *fork = getenv("CK_FORK");
+    if (fork && strcmp(fork, "no") == 0)
+        return; /* it has to be set before the first event of the process */
+    event_enable_debug_mode();
+    struct event_base *base = event_base_new();
+    vow_loop *loop_ = vow_loop_attach(base);
+    struct chain chain;
+    int ran = 0;
+    vow_loop_set_budget(loop_, 2);
+    chain_start(&chain, loop_);
+    vow_remote *remote = vow_remote_new(loop_);
+    EQ_INT(vow_post(remote, count_destroy, &ran, NULL), 0);
+    vow_remote_unref(remote);
+    EQ_INT(vow_run(loop_, vow_delay(loop_, 1), NULL), 0);
+    chain.on = false;
+    EQ_INT(event_base_dispatch(base), 1);
+    EQ_INT(ran, 1);
+    vow_unref(vow_delay(loop_, 1000));
+    vow_detach(vow_delay(loop_, 1000), NULL, NULL, NULL);
+    vow_loop_free(loop_);
+    event_base_free(base);
+}
+
 /* Touching a loop on another thread. */
 
 enum { NEW_PROMISE, FREE, CLOSE, STOP, ENTER, RUN, POLL, DRAIN, DELAY, REMOTE, UNREF };
@@ -334,8 +360,32 @@ static void event_release(void *block)
     free(block);
 }
 
-/* libevent's own allocations: vow_loop_attach for vow's events. (event_base_new itself is
- * libevent's to survive.) */
+/* libevent's own allocations: those of the base, and vow's events on it. */
+TEST_PLAIN(a_loop_survives_libevent_without_memory)
+{
+    event_set_mem_functions(event_malloc, event_realloc, event_release);
+    event_set_log_callback(no_log);
+    for (size_t n = 1;; n++) {
+        size_t before = event_blocks;
+        until_event_failure = n;
+        errno = 0;
+        vow_loop *loop_ = vow_loop_new();
+        bool failed = until_event_failure == 0;
+        until_event_failure = 0;
+        if (loop_) /* libevent may do without: another backend */
+            EQ_INT(vow_run(loop_, vow_delay(loop_, 1), NULL), 0);
+        else
+            EQ_INT(errno, ENOMEM);
+        CHECK(failed || loop_);
+        vow_loop_free(loop_);
+        EQ_UINT(event_blocks, before);
+        if (!failed) {
+            CHECK(n > 5);
+            return;
+        }
+    }
+}
+
 TEST_PLAIN(attaching_survives_libevent_without_memory)
 {
     event_set_mem_functions(event_malloc, event_realloc, event_release);

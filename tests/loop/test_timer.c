@@ -289,6 +289,20 @@ TEST_PLAIN(timers_of_the_system_clock_fire_in_order_and_none_early)
     vow_loop_free(loop_);
 }
 
+/* With no descriptor to spare. */
+static vow_promise *delay_by_evtimer(vow_loop *loop, uint64_t ms)
+{
+    struct rlimit before, none;
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = (rlim_t)dup(2);
+    close((int)none.rlim_cur);
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    vow_promise *p = vow_delay(loop, ms);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    return p;
+}
+
 /* System calls: the descriptor is set only when the earliest deadline becomes earlier. The
  * program's own definition stands before the C library's. */
 #if defined(__linux__) && !defined(VOW_PORTABLE)
@@ -356,14 +370,7 @@ TEST_PLAIN(a_time_limit_after_another_in_handlers_costs_no_system_call)
 TEST_PLAIN(without_a_descriptor_for_them_timers_fire_all_the_same_and_none_early)
 {
     vow_loop *loop_ = real_loop();
-    struct rlimit before, none;
-    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    none = before;
-    none.rlim_cur = (rlim_t)dup(2);
-    close((int)none.rlim_cur);
-    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    vow_promise *first = vow_delay(loop_, 1);
-    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    vow_promise *first = delay_by_evtimer(loop_, 1);
     struct firing f = {loop_, 0, 0, 0};
     static struct one ones[100];
     for (size_t i = 0; i < 100; i++)
@@ -377,6 +384,65 @@ TEST_PLAIN(without_a_descriptor_for_them_timers_fire_all_the_same_and_none_early
     vow_loop_free(loop_);
 }
 #endif
+
+/* Where timers are evtimers: the program's timers take the place that vow's has just left in
+ * libevent's heap, and there is no memory for another until one callback later. */
+
+static bool no_event_memory;
+static int event_failures;
+static void *stingy_realloc(void *block, size_t size)
+{
+    event_failures += no_event_memory;
+    return no_event_memory ? NULL : realloc(block, size);
+}
+
+enum { PLACES = 8 }; /* in libevent's heap, at first */
+struct thief {
+    struct event *taken[PLACES], *giver;
+};
+
+static void give_memory(evutil_socket_t fd UNUSED, short what UNUSED, void *data UNUSED)
+{
+    no_event_memory = false;
+}
+
+static void take_all_places(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
+{
+    struct thief *thief = data;
+    struct timeval hour = {3600, 0};
+    for (int i = 0; i < PLACES; i++)
+        CHECK(event_add(thief->taken[i], &hour) == 0);
+    no_event_memory = true;
+    event_active(thief->giver, EV_TIMEOUT, 1);
+}
+
+TEST_PLAIN(an_evtimer_that_cannot_be_set_is_tried_again)
+{
+    event_set_mem_functions(malloc, stingy_realloc, free);
+    struct event_base *base = event_base_new();
+    vow_loop *loop_ = vow_loop_attach(base);
+    struct thief thief = {.giver = event_new(base, -1, 0, give_memory, NULL)};
+    struct timeval soon = {0, 500};
+    for (int i = 0; i < PLACES; i++)
+        thief.taken[i] = evtimer_new(base, i ? count_event : take_all_places, &thief);
+    CHECK(event_add(thief.taken[0], &soon) == 0);
+    vow_promise *first = delay_by_evtimer(loop_, 1), *second = vow_delay(loop_, 20);
+    uint64_t both_due = vow_now(loop_) + 10 * MS; /* libevent's clock is coarse */
+    while (vow_now(loop_) < both_due)
+        ;
+    event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    EQ_INT(vow_state(first), VOW_FULFILLED);
+    CHECK(event_failures > 0 && !no_event_memory);
+    while (vow_state(second) == VOW_PENDING)
+        event_base_loop(base, EVLOOP_ONCE);
+    vow_unref(first);
+    vow_unref(second);
+    for (int i = 0; i < PLACES; i++)
+        event_free(thief.taken[i]);
+    event_free(thief.giver);
+    vow_loop_free(loop_);
+    event_base_free(base);
+}
 
 /* Failing allocations: a delay is made, or the loop's refusal; nothing is lost. */
 TEST(a_delay_without_memory_is_rejected_and_nothing_is_lost)
