@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     const char *host = argc > 2 ? argv[1] : "127.0.0.1", *port = argc > 2 ? argv[2] : own;
     vow_detach(vow_then(vow_accept(listener), serve, loop), NULL, NULL, NULL);
     vow_promise *p = vow_sock_connect(loop, host, port);
-    p = vow_then(p, on_connect, NULL);
+    p = vow_timeout(vow_then(p, on_connect, NULL), 5000);
     int code = vow_run(loop, vow_catch(p, on_error, NULL), NULL);
     vow_listener_close(listener);
     vow_loop_free(loop);

@@ -5,8 +5,8 @@
  *     examples/run 16-own-adapter
  *
  * Expected output:
- *     signal 10 came
- *     timed out after 20 ms: wait for signal 12: Operation canceled
+ *     signal 23 came
+ *     timed out after 20 ms: wait for signal 28: Operation canceled
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -61,9 +61,9 @@ int main(void)
         perror("vow_loop_new");
         return 1;
     }
-    vow_promise *waits[] = {next_signal(loop, SIGUSR1),
-                            vow_timeout(next_signal(loop, SIGUSR2), 20)};
-    raise(SIGUSR1);
+    vow_promise *waits[] = {next_signal(loop, SIGURG),
+                            vow_timeout(next_signal(loop, SIGWINCH), 20)};
+    raise(SIGURG);
     for (int i = 0; i < 2; i++) {
         char text[200];
         vow_value v;
