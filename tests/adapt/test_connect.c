@@ -2,6 +2,9 @@
 #include "adapt/net.h"
 #include "adapt/sweep.h"
 
+/* What glibc's resolver keeps for each thread that asked it, valgrind counts as lost. */
+static bool cannot_look_up(void) { return under_valgrind(); }
+
 static const char *text_of_port(uint16_t port)
 {
     static char text[8];
@@ -36,7 +39,12 @@ static void meet(vow_loop *loop, const char *host)
 TEST(connects_to_an_address) { meet(loop, "127.0.0.1"); }
 
 /* Where it stands for ::1 too, nobody listens there: the second address is tried. */
-TEST(connects_to_a_name) { meet(loop, "localhost"); }
+TEST(connects_to_a_name)
+{
+    if (cannot_look_up())
+        return;
+    meet(loop, "localhost");
+}
 
 /* scenario 146 */
 TEST(a_refused_connection_says_whose)
@@ -47,7 +55,15 @@ TEST(a_refused_connection_says_whose)
     HAS_TEXT(vow_error_message(vow_as_error(v)), "connect 127.0.0.1:");
     HAS_TEXT(vow_error_message(vow_as_error(v)), port);
     vow_release(v);
-    EQ_INT(vow_run(loop, vow_sock_connect(loop, "localhost", port), NULL), ECONNREFUSED);
+}
+
+/* scenario 146 */
+TEST(a_name_whose_addresses_all_refuse)
+{
+    if (cannot_look_up())
+        return;
+    vow_promise *p = vow_sock_connect(loop, "localhost", text_of_port(free_port()));
+    EQ_INT(vow_run(loop, p, NULL), ECONNREFUSED);
 }
 
 /* scenario 146 */
@@ -113,6 +129,8 @@ TEST(cancelled_or_dropped_while_connecting)
 
 TEST(cancelled_or_dropped_during_the_look_up)
 {
+    if (cannot_look_up())
+        return;
     vow_promise *p = vow_sock_connect(loop, "localhost", "1");
     vow_cancel(p);
     EQ_INT(vow_run(loop, p, NULL), ECANCELED);
@@ -124,6 +142,8 @@ TEST(cancelled_or_dropped_during_the_look_up)
 TEST(a_name_that_is_not_found)
 {
     vow_value v;
+    if (cannot_look_up())
+        return;
     CHECK(vow_run(loop, vow_sock_connect(loop, "no-such-host.invalid", "80"), &v) != 0);
     const vow_error *e = vow_as_error(v);
     EQ_PTR(vow_error_domain(e), vow_gai_domain());
@@ -171,6 +191,8 @@ TEST_PLAIN(every_allocation_may_fail) { sweep(connect_by_address); }
 
 TEST(every_allocation_of_a_look_up_may_fail)
 {
+    if (cannot_look_up())
+        return;
     EQ_INT(connect_by_name(loop), 0); /* the pool's own memory stays */
     sweep(connect_by_name);
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
+#include "adapt/net.h"
 #include "adapt/sweep.h"
 
 /* A directory for the test's files. */
@@ -89,7 +85,7 @@ TEST(a_cached_file_is_there_at_once_its_handler_later)
     struct trace seen = {""};
     write_file(dir.file, "hello\n", 6);
     vow_promise *p = vow_file_read(loop, dir.file, 0);
-    if (can_promise(dir.file))
+    if (can_promise(dir.file) && !under_valgrind())
         EQ_INT(vow_state(p), VOW_FULFILLED);
     p = vow_then(p, note_size, &seen);
     trace_add(&seen, "returned");
