@@ -35,11 +35,9 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
 /* Cuts the branch n off a source that others want too: it gets ECANCELED, from the queue. */
 static void cut(vow_loop *loop, vow_promise *n)
 {
-    vow_promise *unwanted = vow__leave_source(loop, n);
+    vow__leave_source(loop, n);
     n->flags |= F_CANCEL;
     vow__push(loop, n);
-    if (unwanted)
-        vow__drop(loop, unwanted);
 }
 
 static void cancel_thenable(vow_loop *loop, vow_promise *p)
@@ -129,7 +127,7 @@ static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
         if ((n->flags & (F_QUEUED | F_CANCEL)) || vow__settled(n->source)) {
             bool again = n->flags & F_CANCEL;
             n->flags |= F_CANCEL; /* keeps its place in the queue, as a rejection */
-            if (!again && n->source && vow__settled(n->source))
+            if (!again) /* else it was cut off, or has done so */
                 let_value_go(n->source, n);
             return;
         }

@@ -66,16 +66,12 @@ void vow__combine_set_result(vow_promise *c, vow_value result)
     void *state = c->state;
     c->bits |= COMBINE_DECIDED;
     c->saved = result;
-    if (done && state)
+    if (state)
         done(state); /* last: destructors are code of the user's */
 }
 
 void vow__combine_decide(vow_promise *c, vow_value result)
 {
-    if (c->bits & COMBINE_DECIDED) {
-        vow__release(result);
-        return;
-    }
     vow__combine_set_result(c, result);
     vow__cancel_losers(vow__loop_of(c), c);
 }
@@ -123,7 +119,7 @@ void vow__combine_input_settled(vow_loop *loop, vow_promise *e, vow_promise *inp
 {
     vow_promise *c = e->data;
     uint64_t index = e->index;
-    vow_value outcome = e->flags & F_CANCEL ? vow__fail_ready(ECANCELED) : vow__take_outcome(input);
+    vow_value outcome = vow__take_outcome(input);
     vow__combine_remove(c, e);
     vow__give(loop, e);
     vow__user_begin(loop, c);

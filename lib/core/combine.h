@@ -39,8 +39,8 @@ bool vow__combine_add(vow_promise *combine, vow_promise *input, uint64_t index, 
 void vow__combine_drop_input(vow_promise *input);
 /* To be called once after building: decides when there is no element. */
 void vow__combine_ready(vow_promise *combine);
-/* Settles the matter with `result` (taken; a value or an error value); later calls release
- * what they are given. Stop hooks may run. */
+/* Settles the matter, which is undecided, with `result` (taken; a value or an error value).
+ * Stop hooks may run. */
 void vow__combine_decide(vow_promise *combine, vow_value result);
 
 /* for serve.c and cancel.c */

@@ -29,7 +29,7 @@ vow_promise *vow__leave_source(vow_loop *loop, vow_promise *c)
         vow__unqueue(loop, c);
         if (s && --s->late == 0)
             s->flags &= (uint8_t)~F_LATE;
-    } else if (s) {
+    } else {
         vow__remove_consumer(s, c);
         if (vow__settled(s) && !s->consumers && (s->flags & F_QUEUED))
             vow__unqueue(loop, s);
@@ -151,7 +151,7 @@ static void free_line(vow_loop *loop, vow_promise *p)
     case K_COMBINE:
         if (p->bits & COMBINE_DECIDED)
             vow__release(p->saved);
-        else if (p->ops->done && p->state)
+        else if (p->state)
             p->ops->done(p->state);
         break;
     case K_FULFILLED:

@@ -109,7 +109,7 @@ static void hand_on_consumer(vow_loop *loop, vow_promise *p, vow_promise *q)
 
 void vow__splice_follower(vow_loop *loop, vow_promise *p)
 {
-    if (p->kind != K_FOLLOW || p == loop->running || (p->flags & F_QUEUED) || !replaceable(p))
+    if ((p->flags & F_QUEUED) || !replaceable(p))
         return;
     vow_promise *s = p->source, *c = p->consumers;
     if (vow__settled(s))

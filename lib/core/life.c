@@ -30,16 +30,18 @@ int vow__core_init(vow_loop *loop)
     loop->budget = 1024;
     loop->places = vow__places_wanted();
     loop->no_memory = immortal(loop, ENOMEM);
-    loop->no_loop = immortal(loop, VOW_ECLOSED);
+    if (!loop->no_memory)
+        return ENOMEM;
+    loop->no_loop = immortal(loop, VOW_ECLOSED); /* of the same slab */
     loop->made = 0;
     loop->quarantine = quarantine_wanted();
     loop->slow_free = loop->quarantine > 0;
-    return loop->no_memory && loop->no_loop ? 0 : ENOMEM;
+    return 0;
 }
 
 static void reject_pending(vow_promise *p, void *found)
 {
-    if ((p->flags & F_DEAD) || (p->kind != K_SOURCE && p->kind != K_ORPHAN))
+    if (p->kind != K_SOURCE && p->kind != K_ORPHAN)
         return;
     *(bool *)found = true;
     vow__stop_source(vow__loop_of(p), p, vow__error_ready(VOW_ECLOSED));
@@ -47,8 +49,7 @@ static void reject_pending(vow_promise *p, void *found)
 
 static void count_handles(vow_promise *p, void *data)
 {
-    if (p->kind != K_OTHER)
-        *(size_t *)data += p->outside;
+    *(size_t *)data += p->outside; /* no timer is left */
 }
 
 size_t vow__core_handles(const vow_loop *loop)

@@ -79,7 +79,7 @@ static inline void pop_head(vow_loop *loop, vow_promise *p)
 
 static inline void end_straight(vow_loop *loop, vow_promise *p, vow_value v)
 {
-    if (VOW_LIKELY(!p->outside && !p->consumers && vow__is_plain(v) &&
+    if (VOW_LIKELY(!p->outside && vow__is_plain(v) &&
                    p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
         vow__give(loop, p);
     } else {
@@ -185,7 +185,7 @@ static size_t serve(vow_loop *loop, vow_promise *p, size_t most)
 
 size_t vow__drain(vow_loop *loop, size_t most)
 {
-    if (loop->draining || loop->dropping || loop->guarded || loop->running) {
+    if (loop->draining || loop->dropping || loop->guarded) {
         if (loop->head && !loop->draining) { /* whoever wanted this drain needs another */
             loop->awake = true;
             loop->wake(loop);

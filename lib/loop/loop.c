@@ -219,10 +219,9 @@ static void free_now(struct vow__event_loop *l)
     vow__close_now(l);
     vow__unshare(&l->core);
     struct vow__event_loop **at = &loops_here;
-    while (*at && *at != l)
+    while (*at != l)
         at = &(*at)->next_here;
-    if (*at)
-        *at = l->next_here;
+    *at = l->next_here;
     vow__remote_free(l);
     vow__members_forget(l);
     free_parts(l);
@@ -232,8 +231,7 @@ static void free_now(struct vow__event_loop *l)
 static bool busy(const struct vow__event_loop *l)
 {
     const vow_loop *loop = &l->core;
-    return l->depth > 0 || l->in_run || loop->draining || loop->dropping || loop->guarded ||
-           loop->running;
+    return l->depth > 0 || l->in_run || loop->draining || loop->dropping || loop->guarded;
 }
 
 /* Once nothing of the loop's runs any more. The loop may be gone then. */

@@ -17,7 +17,7 @@ static int begin(vow_loop *loop, const char *call)
     struct vow__event_loop *l = vow__event_loop(loop);
     if (!vow__same_process(loop))
         return VOW_EFORK;
-    if (l->in_run || l->depth || loop->draining || loop->dropping || loop->guarded || loop->running)
+    if (l->in_run || l->depth || loop->draining || loop->dropping || loop->guarded)
         return EDEADLK;
     if (loop->closed)
         return VOW_ECLOSED;

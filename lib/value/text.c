@@ -44,10 +44,8 @@ const vow_type vow__literal_type = {.size = sizeof(vow_type), .kind = VOW__SCALA
 
 static struct text *text_new(size_t size)
 {
-    struct text *text = NULL;
+    struct text *text = vow__alloc(sizeof *text + size + 1);
 
-    if (size < SIZE_MAX - sizeof *text)
-        text = vow__alloc(sizeof *text + size + 1);
     if (text == NULL)
         return NULL;
     text->count = 1;
