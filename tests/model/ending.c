@@ -305,6 +305,15 @@ void m_drop(struct model *m, struct m_promise *p)
     work_off(m);
 }
 
+/* Its inputs are just being cancelled, and a hook gave its last handle back. */
+void m_drop_pinned(struct model *m, struct m_promise *p)
+{
+    if (!only_pinned(p))
+        return;
+    let_inputs_go(m, p);
+    work_off(m);
+}
+
 void m_drop_if_unwanted(struct model *m, struct m_promise *p)
 {
     if (!m_wanted(p))

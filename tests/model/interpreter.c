@@ -49,6 +49,21 @@ static void print_events(const char *side, const struct world *w)
     fputc('\n', stderr);
 }
 
+static void print_slots(const struct world *w)
+{
+    fprintf(stderr, "      slots:");
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct text text = {.at = ""};
+        if (w->handles[i])
+            w->side->outcome(&text, w->handles[i]);
+        if (w->handles[i])
+            fprintf(stderr, " p%u %s", i, text.at);
+        if (w->resolvers[i].r)
+            fprintf(stderr, " r%u #%u", i, (unsigned)(w->resolvers[i].who >> 6));
+    }
+    fputc('\n', stderr);
+}
+
 static bool same_events(void)
 {
     struct world *a = &worlds[VOW], *b = &worlds[MODEL];
@@ -106,6 +121,7 @@ static bool compare(void)
         print_events("vow  ", &worlds[VOW]);
         if (!same)
             print_events("model", &worlds[MODEL]);
+        print_slots(&worlds[VOW]);
     }
     worlds[VOW].event_count = worlds[MODEL].event_count = 0;
     places.told = places.asked = 0;

@@ -280,5 +280,7 @@ void m_unref(struct model *m, struct m_promise *p)
         m_drop(m, p);
     else if (p->kind == M_FOLLOW)
         m_splice_follower(m, p);
+    else if (p->kind == M_COMBINE)
+        m_drop_pinned(m, p);
     m_finish(m);
 }

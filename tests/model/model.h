@@ -122,7 +122,7 @@ struct model {
     size_t made, live;
     struct m_list queue, unseen, dead, down, parked, timers;
     struct m_promise *running;
-    bool draining, dropping, guarded, in_run, closing, closed, close_asked, stop;
+    bool draining, dropping, guarded, in_run, closing, closed, close_asked, stop, posts_refused;
     bool awake;          /* a drain is running, or will be: nobody need wake the base */
     bool woken, yielded; /* the base will call us; after posts */
     unsigned unreported; /* drains that left something, since the last report */
@@ -196,6 +196,7 @@ struct m_promise *m_refuse(struct model *m, struct m_promise *p, bool destroy, u
 struct m_promise *m_leave_source(struct model *m, struct m_promise *c);
 void m_drop(struct model *m, struct m_promise *p);
 void m_drop_if_unwanted(struct model *m, struct m_promise *p);
+void m_drop_pinned(struct model *m, struct m_promise *p);
 void m_drop_parked(struct model *m);
 void m_cancel_inside(struct model *m, struct m_promise *p);
 void m_splice_follower(struct model *m, struct m_promise *p);

@@ -279,6 +279,15 @@ static void *combine(struct world *w, enum m_policy policy, size_t n, void **inp
         return vow_all_settled_n(w->loop, n, promises);
     }
 }
+/* Whenever one may have been made, and before the loop may close: an interval makes its own. */
+static void *remember_timers(vow_loop *loop, void *made)
+{
+    const struct vow__timers *timers = &vow__event_loop(loop)->timers;
+    for (size_t i = 0; i < timers->count; i++)
+        places.timers[timers->heap[i]->number] = (uintptr_t)timers->heap[i]->resolver;
+    return made;
+}
+
 static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy)
 {
@@ -294,17 +303,19 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
     case M_REDUCE:
         return vow_reduce_with(w->loop, n, vow_v(0), on_reduce, data, done);
     default:
-        return vow_interval_with(w->loop, n, on_step, data, done);
+        return remember_timers(w->loop, vow_interval_with(w->loop, n, on_step, data, done));
     }
 }
 
 /* Time. */
 
-static void *delay(struct world *w, uint64_t ms) { return vow_delay(w->loop, ms); }
+static void *delay(struct world *w, uint64_t ms)
+{
+    return remember_timers(w->loop, vow_delay(w->loop, ms));
+}
 static void *timeout(struct world *w, void *p, uint64_t ms)
 {
-    (void)w;
-    return vow_timeout(p, ms);
+    return remember_timers(w->loop, vow_timeout(p, ms));
 }
 static long poll_loop(struct world *w) { return vow_poll(w->loop); }
 static void advance(struct world *w, uint64_t ms) { vow_clock_advance(w->loop, ms); }
@@ -321,23 +332,16 @@ static int post(struct world *w, uint32_t who)
     return -1;
 }
 
-/* The loop has been asked to close, and may just do so. */
-static void remember_timers(vow_loop *loop)
-{
-    const struct vow__timers *timers = &vow__event_loop(loop)->timers;
-    for (size_t i = 0; i < timers->count; i++)
-        places.timers[timers->heap[i]->number] = (uintptr_t)timers->heap[i]->resolver;
-}
 static void (*vows_finish)(vow_loop *loop);
 static void finish(vow_loop *loop)
 {
-    remember_timers(loop);
+    remember_timers(loop, NULL);
     vows_finish(loop);
 }
 static size_t close_loop(struct world *w)
 {
     vow_loop *loop = w->loop;
-    remember_timers(loop);
+    remember_timers(loop, NULL);
     size_t left = vow_loop_close(loop);
     if (loop->finish && loop->finish != finish) {
         vows_finish = loop->finish;

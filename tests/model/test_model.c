@@ -2,7 +2,9 @@
  *
  * test_model.c - random programs against the model. A process of its own runs them, so that
  * one that crashes is found, made smaller and shown as well as one that goes wrong.
- * VOW_SEED=n replays one program, VOW_PROGRAMS=n runs n of them, VOW_SEED too: from there.
+ *     VOW_SEED=n                                      replays program n
+ *     CK_FORK=no VOW_PROGRAMS=n test-model-model      n of them, however long it takes,
+ *                                                     from VOW_SEED if that is given too
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -98,22 +100,52 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { USUAL = 4000 };
+#define SLOWED_DOWN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWED_DOWN 1
+#endif
+#endif
+#ifndef PROGRAMS /* each test */
+#ifdef SLOWED_DOWN
+#define PROGRAMS 1000
 #else
-enum { USUAL = 20000 };
+#define PROGRAMS 5000
+#endif
 #endif
 
-TEST_PLAIN(random_programs_do_what_the_model_does)
+static void run_programs(uint64_t first, uint64_t n)
 {
-    struct range range = {.first = number_of("VOW_SEED", 1)};
-    uint64_t n = number_of("VOW_PROGRAMS", getenv("VOW_SEED") ? 1 : USUAL);
-    range.last = range.first + n - 1;
+    struct range range = {first, first + n - 1};
     progress =
         mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(progress != MAP_FAILED);
     if (!in_child(run_range, &range, false)) {
         explain(progress->seed);
         FAIL("VOW_SEED=%llu", (unsigned long long)progress->seed);
     }
     fprintf(stderr, "%llu programs, %llu operations\n", (unsigned long long)n,
             (unsigned long long)progress->steps);
+    munmap(progress, sizeof *progress);
 }
+
+/* Each within the time limit of a test. Under valgrind a few have to do. */
+static void run_part(unsigned part)
+{
+    const char *slow = getenv("VOW_TEST_SLOW");
+    uint64_t n = slow && *slow ? 50 : PROGRAMS;
+    if (!getenv("VOW_SEED") && !getenv("VOW_PROGRAMS"))
+        run_programs(1 + part * n, n);
+}
+
+TEST_PLAIN(programs_that_are_asked_for_do_what_the_model_does)
+{
+    alarm(0); /* Check's, when it does not fork */
+    if (getenv("VOW_SEED") || getenv("VOW_PROGRAMS"))
+        run_programs(number_of("VOW_SEED", 1), number_of("VOW_PROGRAMS", 1));
+}
+
+TEST_PLAIN(random_programs_do_what_the_model_does_1) { run_part(0); }
+TEST_PLAIN(random_programs_do_what_the_model_does_2) { run_part(1); }
+TEST_PLAIN(random_programs_do_what_the_model_does_3) { run_part(2); }
+TEST_PLAIN(random_programs_do_what_the_model_does_4) { run_part(3); }

@@ -107,7 +107,7 @@ static bool turn_base(struct model *m)
 
 int m_post(struct model *m, uint32_t who)
 {
-    if (m->closing) {
+    if (m->closing || m->posts_refused) {
         m->host.destroyed(m->host.self, who);
         return -1;
     }
@@ -178,28 +178,28 @@ void m_advance(struct model *m, uint64_t ms)
 
 /* Closing. */
 
-static int by_address(const void *a, const void *b)
+static struct m_promise *next_source(struct model *m, uintptr_t after)
 {
-    const struct m_promise *p = *(struct m_promise *const *)a, *q = *(struct m_promise *const *)b;
-    return p->address < q->address ? -1 : p->address > q->address;
+    struct m_promise *next = NULL;
+    for (size_t i = 0; i < m->made; i++) {
+        struct m_promise *p = &m->promises[i];
+        if ((p->kind == M_SOURCE || p->kind == M_ORPHAN) && !p->dead && p->address > after &&
+            (!next || p->address < next->address))
+            next = p;
+    }
+    return next;
 }
 
 /* The law does not say in which order pending promises are rejected; the model follows vow. */
 static bool reject_sources(struct model *m)
 {
-    struct m_list sources = {0};
-    for (size_t i = 0; i < m->made; i++)
-        if (m->promises[i].kind == M_SOURCE || m->promises[i].kind == M_ORPHAN)
-            m_push(&sources, &m->promises[i]);
-    if (sources.n > 0)
-        qsort(sources.at, sources.n, sizeof *sources.at, by_address);
-    bool found = sources.n > 0;
-    for (size_t i = 0; i < sources.n; i++) {
-        struct m_promise *p = sources.at[i];
-        if ((p->kind == M_SOURCE || p->kind == M_ORPHAN) && !p->dead)
-            m_stop_source(m, p, m_ready(m, VOW_ECLOSED));
+    struct m_promise *p = next_source(m, 0);
+    bool found = p != NULL;
+    while (p) {
+        uintptr_t address = p->address;
+        m_stop_source(m, p, m_ready(m, VOW_ECLOSED));
+        p = next_source(m, address);
     }
-    free(sources.at);
     return found;
 }
 
@@ -213,6 +213,7 @@ static void close_now(struct model *m)
     size_t n = m->post_count;
     m->posts = NULL;
     m->post_count = m->post_room = 0;
+    m->posts_refused = true;
     for (size_t i = 0; i < n; i++)
         m->host.destroyed(m->host.self, posts[i]);
     free(posts);

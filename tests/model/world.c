@@ -197,6 +197,7 @@ void world_destroyed(struct world *w, uint32_t who)
         interpreter_failed("#%u was destroyed twice", (unsigned)(who >> 6));
     w->owes[who >> 6] = false;
     w->owed--;
+    act(w, who);
 }
 
 void world_stopped(struct world *w, uint32_t who, void *resolver)
