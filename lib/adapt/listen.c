@@ -77,7 +77,9 @@ static vow_value end_pause(vow_value v, void *data)
 {
     vow_listener *l = data;
     l->pause = vow_unref(l->pause);
-    if (!vow_is_error(v) && l->first)
+    if (vow_is_error(v))
+        reject_all(l, vow_error_code(vow_as_error(v)), ""); /* no memory for the timer */
+    else if (l->first)
         watch(l);
     return vow_none();
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 
@@ -186,6 +191,49 @@ TEST(a_closed_loop_reads_nothing)
 }
 
 TEST_PANICS(no_path_is_misuse, "the path is NULL") { vow_unref(vow_file_read(loop, NULL, 0)); }
+
+/* Has the kernel refuse what only newer ones know, for the rest of the process. */
+static bool forbid_the_fast_way(void)
+{
+#ifdef SYS_openat2
+#define REFUSE(number, code)                           \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (code))
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        REFUSE(SYS_openat2, ENOSYS),
+        REFUSE(SYS_preadv2, EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+#else
+    return false;
+#endif
+}
+
+TEST(on_an_older_kernel_all_goes_through_the_pool)
+{
+    struct dir dir = make_dir();
+    write_file(dir.file, "hello\n", 6);
+    forbid_the_fast_way();
+    for (int i = 0; i < 2; i++) {
+        expect_bytes(loop, vow_file_read(loop, dir.file, 0), "hello\n", 6);
+        expect_error(loop, vow_file_read(loop, "no/such/file", 0), ENOENT, "no/such/file");
+        expect_error(loop, vow_file_read(loop, dir.path, 0), EISDIR, dir.path);
+    }
+    unlink(dir.file);
+    EQ_INT(mkfifo(dir.file, 0600), 0);
+    expect_error(loop, vow_file_read(loop, dir.file, 0), EINVAL, dir.file);
+    remove_dir(&dir);
+}
+
+TEST(a_read_that_fails)
+{
+    expect_error(loop, vow_file_read(loop, "/proc/self/mem", 0), EIO, "read /proc/self/mem");
+    EQ_INT(vow_run(loop, vow_file_read(loop, "/proc/self/maps", 4096), NULL), EFBIG);
+}
 
 static int read_passwd(vow_loop *loop)
 {

@@ -50,13 +50,40 @@ TEST(connections_that_wait_are_accepted_later)
     close(two);
 }
 
+static vow_value then_read(vow_value v, void *data)
+{
+    (void)data;
+    return vow_promise_value(vow_sock_read_exact(vow_sock_of(v), 2));
+}
+
+/* Within one run: the listener's event, which rests after the first accept, fires. */
+TEST(a_connection_nobody_waits_for_stays_in_the_backlog)
+{
+    vow_listener *l = listen_here(loop);
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    vow_promise *p = vow_timeout(vow_then(vow_accept(l), then_read, NULL), 1000);
+    net_send(one, "a");
+    vow_promise *late = vow_ready(loop, two, VOW_READ);
+    vow_poll(loop);
+    vow_unref(late);
+    net_send(one, "b");
+    EQ_READ(p, "ab");
+    vow_sock_unref(sock_of(loop, vow_accept(l)));
+    vow_listener_close(l);
+    close(one);
+    close(two);
+}
+
 TEST(first_come_first_served)
 {
     vow_listener *l = listen_here(loop);
     vow_promise *first = vow_accept(l), *dropped = vow_accept(l), *last = vow_accept(l);
     vow_unref(dropped);
-    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
-    vow_sock *a = sock_of(loop, first), *b = sock_of(loop, last);
+    int one = net_connect(vow_listener_port(l));
+    vow_sock *a = sock_of(loop, first);
+    EQ_INT(vow_state(last), VOW_PENDING);
+    int two = net_connect(vow_listener_port(l));
+    vow_sock *b = sock_of(loop, last);
     net_send(one, "one");
     net_send(two, "two");
     EQ_READ(vow_sock_read(a, 100), "one");
@@ -102,6 +129,21 @@ TEST(out_of_descriptors_it_waits_and_tries_again)
     vow_clock_advance(loop, 1000);
     EQ_INT(vow_state(p), under_valgrind() ? VOW_PENDING : VOW_FULFILLED);
     vow_unref(p);
+    vow_listener_close(l);
+    close(peer);
+}
+
+TEST(without_memory_for_the_pause_it_rejects)
+{
+    vow_listener *l = listen_here(loop);
+    vow_promise *p = vow_accept(l);
+    int peer = net_connect(vow_listener_port(l));
+    struct rlimit before = net_limit_descriptors(0);
+    vow_test_fail_allocation(1, true);
+    int code = vow_run(loop, p, NULL);
+    vow_test_fail_allocation(0, false);
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(under_valgrind() || code == EMFILE || code == ENOMEM);
     vow_listener_close(l);
     close(peer);
 }

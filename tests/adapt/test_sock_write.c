@@ -169,6 +169,42 @@ TEST(a_dropped_write_gives_its_buffer_back)
     close(peer);
 }
 
+struct bulk {
+    vow_sock *sock;
+    size_t at, reads;
+};
+
+static vow_value on_bulk(vow_value v, void *data)
+{
+    struct bulk *bulk = data;
+    vow_buf *b = vow_buf_of(v);
+    for (size_t i = 0; i < vow_buf_size(b); i++)
+        if (vow_buf_bytes(b)[i] != byte_at(bulk->at + i))
+            FAIL("byte %zu is wrong", bulk->at + i);
+    bulk->at += vow_buf_size(b);
+    bulk->reads++;
+    if (bulk->at == BIG)
+        return vow_none();
+    return vow_promise_value(vow_then(vow_sock_read(bulk->sock, BIG), on_bulk, bulk));
+}
+
+TEST(reads_grow_with_what_comes)
+{
+    int fd[2];
+    uint8_t *bytes = make_big();
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+    vow_sock *from = vow_sock_from_fd(loop, fd[0]);
+    struct bulk bulk = {vow_sock_from_fd(loop, fd[1]), 0, 0};
+    vow_promise *write = vow_sock_write(from, bytes, BIG);
+    vow_promise *read = vow_then(vow_sock_read(bulk.sock, BIG), on_bulk, &bulk);
+    EQ_INT(vow_run(loop, read, NULL), 0);
+    EQ_INT(run_int(loop, write), BIG);
+    CHECK(bulk.reads < BIG / 16384);
+    vow_sock_unref(from);
+    vow_sock_unref(bulk.sock);
+    free(bytes);
+}
+
 TEST(a_write_and_a_read_wait_at_the_same_time)
 {
     int peer;
