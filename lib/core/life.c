@@ -69,7 +69,9 @@ void vow__core_close(vow_loop *loop)
         while (loop->head || loop->unseen)
             vow__drain(loop, SIZE_MAX);
         found = false;
+        loop->guarded = true; /* stop hooks must not have handlers served under us */
         vow__each_line(loop, reject_pending, &found);
+        loop->guarded = false;
     } while (found);
     loop->closed = true;
     loop->left_open = vow__each_line(loop, NULL, NULL) - 2;

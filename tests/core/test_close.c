@@ -313,6 +313,33 @@ TEST_PLAIN(a_stop_hook_may_settle_its_promise_while_the_loop_closes)
     vow_loop_free(loop);
 }
 
+struct draining_op {
+    vow_resolver *r;
+    vow_loop *loop;
+    size_t served;
+};
+static void settle_and_drain(void *data)
+{
+    struct draining_op *op = data;
+    vow_resolve(op->r, vow_v(5));
+    op->served = vow_drain(op->loop, 10);
+}
+
+TEST_PLAIN(a_stop_hook_has_no_handlers_run_while_the_loop_closes)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"};
+    loop = vow_loop_new();
+    struct draining_op op = {NULL, loop, 99};
+    vow_promise *p = vow_promise_new(loop, &op.r);
+    vow_on_stop(op.r, settle_and_drain, &op, NULL);
+    vow_detach(vow_then(p, note_value, &a), NULL, NULL, NULL);
+    EQ_UINT(vow_loop_close(loop), 0);
+    EQ_UINT(op.served, 0);
+    EQ_TRACE(seen, "a=5");
+    vow_loop_free(loop);
+}
+
 TEST_PLAIN(freeing_NULL_is_allowed_and_gives_NULL) { CHECK(vow_loop_free(NULL) == NULL); }
 
 static void keep_lines(const char *line, void *data) { trace_add(data, "[%s]", line); }

@@ -41,11 +41,17 @@ void interpreter_failed(const char *format, ...)
     abort();
 }
 
+/* Not all of an endless list: what comes a little after where the sides differ is enough. */
 static void print_events(const char *side, const struct world *w)
 {
-    fprintf(stderr, "      %s:", side);
-    for (size_t i = 0; i < w->event_count; i++)
-        fprintf(stderr, " %s%s", w->events[i].at, i + 1 < w->event_count ? "," : "");
+    size_t same = 0, n = w->event_count;
+    while (same < worlds[VOW].event_count && same < worlds[MODEL].event_count &&
+           worlds[VOW].events[same].hash == worlds[MODEL].events[same].hash)
+        same++;
+    n = n < same + 6 ? n : same + 6;
+    fprintf(stderr, "      %s:%s", side, n > 60 ? " ..." : "");
+    for (size_t i = n > 60 ? n - 60 : 0; i < n; i++)
+        fprintf(stderr, " %s%s", w->events[i].at, i + 1 < n ? "," : "");
     fputc('\n', stderr);
 }
 

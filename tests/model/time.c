@@ -197,7 +197,9 @@ static bool reject_sources(struct model *m)
     bool found = p != NULL;
     while (p) {
         uintptr_t address = p->address;
+        m->guarded = true;
         m_stop_source(m, p, m_ready(m, VOW_ECLOSED));
+        m->guarded = false;
         p = next_source(m, address);
     }
     return found;

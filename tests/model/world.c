@@ -206,6 +206,7 @@ void world_stopped(struct world *w, uint32_t who, void *resolver)
     for (unsigned i = 0; i < SLOTS; i++)
         if (w->resolvers[i].who == who)
             w->resolvers[i].r = NULL;
+    act(w, who);
     if ((who >> 4 & 3) == 3)
         w->side->resolve(w, resolver, w->side->number((int)(who & 15)));
 }
