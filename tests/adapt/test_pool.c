@@ -276,6 +276,7 @@ TEST(a_time_limit_on_a_job_does_not_wait_for_it)
     gate_reset();
     vow_loop_set_clock(loop, NULL, NULL);
     vow_promise *p = vow_work(loop, NULL, run_gated, &job, destroy_job);
+    gate_await(1); /* it runs: else it would be taken back */
     EQ_INT(run_code(loop, vow_timeout(p, 5)), ETIMEDOUT);
     EQ_INT(job.destroyed, 0);
     gate_open();
@@ -485,33 +486,26 @@ TEST_PLAIN(a_pool_without_memory_is_no_pool)
     vow_test_fail_allocation(0, false);
 }
 
-/* pthread_create fails at once when the size of a stack is more than there is room for. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CAN_LIMIT_MEMORY 1
-#endif
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#undef CAN_LIMIT_MEMORY
-#endif
-#endif
-#ifdef CAN_LIMIT_MEMORY
+#ifdef __GLIBC__
+/* There is no room for a stack of the size that is now the default. */
 TEST(a_thread_that_cannot_be_had_rejects_with_its_errno)
 {
     struct job job = {.seen = NULL};
-    struct rlimit before, none;
+    pthread_attr_t before, huge;
     vow_pool *pool = vow_pool_new("test", 1, 0);
-    vow_remote *remote = vow_remote_new(loop);
-    CHECK(getrlimit(RLIMIT_AS, &before) == 0);
-    none = before;
-    none.rlim_cur = 1 << 20;
-    CHECK(setrlimit(RLIMIT_AS, &none) == 0);
+    CHECK(pthread_getattr_default_np(&before) == 0 && pthread_attr_init(&huge) == 0);
+    CHECK(pthread_attr_setstacksize(&huge, (size_t)1 << 47) == 0);
+    CHECK(pthread_setattr_default_np(&huge) == 0);
     vow_promise *p = vow_work(loop, pool, run_job, &job, destroy_job);
-    CHECK(setrlimit(RLIMIT_AS, &before) == 0);
+    CHECK(pthread_setattr_default_np(&before) == 0);
     EQ_INT(job.destroyed, 1);
-    EQ_INT(vow_run(loop, p, NULL), EAGAIN);
+    int code = vow_run(loop, p, NULL);
+    CHECK(code == EAGAIN || code == EINVAL); /* valgrind's mmap says EINVAL */
+    EQ_INT(job.ran, 0);
     EQ_INT(vow_run(loop, vow_work(loop, pool, run_job, &job, destroy_job), NULL), 0);
     EQ_INT(job.ran, 1);
-    vow_remote_unref(remote);
+    pthread_attr_destroy(&before);
+    pthread_attr_destroy(&huge);
     vow_pool_free(pool);
 }
 #endif

@@ -127,7 +127,8 @@ static inline struct event *limit_seconds(struct event_base *base, int seconds, 
     return limit;
 }
 
-/* A child process that runs fn and leaves; a line number is what it did not like. */
+/* A child process that runs fn and leaves; a line number is what it did not like. A good one
+ * leaves by exec: what it still holds of its parent's is nobody's leak. */
 #define CHILD_CHECK(condition) \
     do {                       \
         if (!(condition))      \
@@ -143,9 +144,12 @@ static inline pid_t start_child(int (*fn)(void *data), void *data)
         return child;
     alarm(20);
     int line = fn(data);
-    if (line)
-        fprintf(stderr, "in the child: line %d\n", line);
-    _exit(line ? 1 : 0);
+    if (line == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(0);
+    }
+    fprintf(stderr, "in the child: line %d\n", line);
+    _exit(1);
 }
 
 static inline void end_child(pid_t child)
