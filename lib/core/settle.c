@@ -58,6 +58,8 @@ void vow__resolve_with(vow_loop *loop, vow_promise *p, vow_value v)
         vow__fulfil(loop, p, v);
         return;
     }
+    VOW_CHECK(v.type->kind != VOW__SAME, "VOW_SAME is for handlers to return: a resolver has "
+                                         "no argument that could be passed on");
     switch (v.type->kind) {
     case VOW__ERROR:
         vow__reject(loop, p, v);

@@ -145,3 +145,11 @@ TEST_PANICS(a_rejection_without_an_error_is_misuse, "no error")
 {
     vow_unref(vow_rejected(loop, NULL));
 }
+
+TEST_PANICS(a_resolver_has_no_argument_that_vow_same_could_mean, "VOW_SAME is for handlers")
+{
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(loop, &r);
+    vow_resolve(r, VOW_SAME);
+    vow_unref(p);
+}
