@@ -72,7 +72,6 @@ void vow__heap_add(struct vow__timers *t, struct vow__timer *timer)
 void vow__heap_remove(struct vow__timers *t, struct vow__timer *timer)
 {
     size_t at = timer->at;
-    timer->at = VOW__NOWHERE;
     struct vow__timer *last = t->heap[--t->count];
     if (last == timer)
         return;

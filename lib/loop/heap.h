@@ -14,10 +14,9 @@ struct vow__timer {
     uint64_t deadline, number; /* the order: by deadline, then as they were made */
     vow_resolver *resolver;
     struct vow__event_loop *loop;
-    size_t at; /* place in the heap; VOW__NOWHERE once it is out */
+    size_t at; /* place in the heap, while it is in it */
 };
 _Static_assert(sizeof(struct vow__timer) <= sizeof(vow_promise), "a timer fits a line");
-#define VOW__NOWHERE SIZE_MAX
 
 /* Makes sure of room for one more. 0 or ENOMEM. */
 int vow__heap_reserve(struct vow__timers *t);

@@ -17,12 +17,22 @@ vow_node vow__inbox_closed;
 
 /* The descriptor that wakes the loop. */
 
+#ifdef VOW__LINUX
 static int open_descriptor(int fd[2])
 {
-#ifdef VOW__LINUX
     fd[0] = fd[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return fd[0] < 0 ? errno : 0;
+}
+
+static void close_descriptor(int fd[2])
+{
+    if (fd[0] >= 0)
+        close(fd[0]);
+    fd[0] = fd[1] = -1;
+}
 #else
+static int open_descriptor(int fd[2])
+{
     if (pipe(fd))
         return errno;
     for (int i = 0; i < 2; i++) {
@@ -30,17 +40,17 @@ static int open_descriptor(int fd[2])
         fcntl(fd[i], F_SETFD, FD_CLOEXEC);
     }
     return 0;
-#endif
 }
 
 static void close_descriptor(int fd[2])
 {
-    if (fd[0] >= 0)
-        close(fd[0]);
-    if (fd[1] != fd[0])
-        close(fd[1]);
-    fd[0] = fd[1] = -1;
+    for (int i = 0; i < 2; i++) {
+        if (fd[i] >= 0)
+            close(fd[i]);
+        fd[i] = -1;
+    }
 }
+#endif
 
 /* relaxed: it changes only where the process has no other thread of vow's */
 static bool is_ours(const vow_remote *remote)
@@ -48,22 +58,24 @@ static bool is_ours(const vow_remote *remote)
     return atomic_load_explicit(&remote->generation, memory_order_relaxed) == vow__forks;
 }
 
-/* Async-signal-safe. Writing fails only where the loop is awake already: a full pipe. */
+/* Async-signal-safe. Writing, which does not wait, fails only where the loop is awake
+ * already: a full pipe. */
 static void ring(vow_remote *remote)
 {
     uint64_t one = 1;
     int kept = errno;
-    if (is_ours(remote)) /* else we would wake our parent */
-        while (write(remote->fd[1], &one, sizeof one) < 0 && errno == EINTR)
-            ;
+    ssize_t written = is_ours(remote) /* else we would wake our parent */
+                          ? write(remote->fd[1], &one, sizeof one)
+                          : 0;
+    (void)written;
     errno = kept;
 }
 
 static void unring(vow_remote *remote)
 {
     char bytes[512]; /* an eventfd gives 8; what a pipe has left over fires again */
-    while (read(remote->fd[0], bytes, sizeof bytes) < 0 && errno == EINTR)
-        ;
+    ssize_t size = read(remote->fd[0], bytes, sizeof bytes);
+    (void)size;
 }
 
 static void forget(vow_remote *remote)
@@ -86,10 +98,7 @@ static int keep_registered(vow_remote *remote)
 {
     if (!remote->event || !is_ours(remote))
         return 0;
-    /* acquire: pairs with the release in let_go; the posts of whoever let go are in the
-     * inbox by then, and the relaxed load after it finds them */
-    bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0 ||
-                  atomic_load_explicit(&remote->inbox, memory_order_relaxed) != NULL;
+    bool wanted = vow__inbox_is_awaited(&remote->inbox);
     if (wanted == remote->added)
         return 0;
     if (wanted && event_add(remote->event, NULL))
@@ -102,17 +111,15 @@ static int keep_registered(vow_remote *remote)
 
 static void add_holder(vow_remote *remote)
 {
-    /* relaxed: the caller has a reference, or is the loop: both counts can only be moving
-     * away from zero for good reason */
+    /* relaxed: the caller has a reference, or is the loop */
     atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
+    vow__inbox_hold(&remote->inbox);
 }
 
-/* One less to wait for. The caller still has its reference in `refs`, which keeps the
- * descriptor. release: see keep_registered. */
+/* One less to wait for. The caller still has its reference, which keeps the descriptor. */
 static void let_go(vow_remote *remote)
 {
-    if (atomic_fetch_sub_explicit(&remote->open, 1, memory_order_release) != 1)
+    if (!vow__inbox_let_go(&remote->inbox))
         return;
     if (vow__remote_is_here(remote))
         keep_registered(remote);
@@ -145,8 +152,8 @@ static vow_remote *new_remote(struct vow__event_loop *l)
         return NULL;
     }
     atomic_init(&remote->refs, 1); /* the loop's */
-    atomic_init(&remote->open, 0);
-    atomic_init(&remote->inbox, NULL);
+    atomic_init(&remote->inbox.open, 0);
+    atomic_init(&remote->inbox.newest, NULL);
     atomic_init(&remote->generation, vow__forks);
     remote->thread = l->core.thread;
     remote->loop = l;
@@ -334,6 +341,10 @@ int vow__remote_after_fork(struct vow__event_loop *l)
     vow_remote *remote = l->remote;
     if (!remote)
         return 0;
+    if (l->core.closed) { /* its inbox stays so */
+        atomic_store_explicit(&remote->generation, vow__forks, memory_order_relaxed);
+        return 0;
+    }
     lose_errands(remote, VOW_EFORK);
     discard(vow__inbox_take(&remote->inbox, NULL));
     drop_event(remote);

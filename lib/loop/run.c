@@ -80,10 +80,11 @@ static void append_line(const char *line, void *data)
 {
     struct text *text = data;
     line += strspn(line, " ");
-    int n = snprintf(text->at, text->room, "%s%s", text->at[-1] == ' ' ? "" : " <- ", line);
-    if (n > 0 && (size_t)n < text->room) {
+    size_t n =
+        (size_t)snprintf(text->at, text->room, "%s%s", text->at[-1] == ' ' ? "" : " <- ", line);
+    if (n < text->room) {
         text->at += n;
-        text->room -= (size_t)n;
+        text->room -= n;
     }
 }
 

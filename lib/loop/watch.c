@@ -43,8 +43,6 @@ int vow__watch_begin(vow_loop *loop, struct vow__watch *w)
 void vow__watch_rest(vow_loop *loop, struct vow__watch *w)
 {
     struct vow__event_loop *l = vow__event_loop(loop);
-    if (!w->added || w->at)
-        return;
     w->next = l->resting;
     w->at = &l->resting;
     if (w->next)
