@@ -87,7 +87,8 @@ static void wake_up(struct model *m)
 }
 
 /* One turn of the base without waiting: whoever woke it comes first, then posts, then what
- * a drain left over. True: something was called. */
+ * a drain left over, unless another drain left something meanwhile: then in the next turn.
+ * True: something was called. */
 static bool turn_base(struct model *m)
 {
     bool woken = m->woken, posts = m->post_count > 0, yielded = m->yielded;
@@ -96,7 +97,7 @@ static bool turn_base(struct model *m)
         wake_up(m);
     if (posts)
         run_posts(m);
-    if (yielded)
+    if (yielded && !m->yielded)
         wake_up(m);
     while (m->woken) {
         m->woken = false;

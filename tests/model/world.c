@@ -215,6 +215,7 @@ void world_unhandled(struct world *w, union any error, bool late)
 {
     struct text *text = event(w, late ? "late " : "unhandled ", 0);
     w->side->describe(text, error);
+    act(w, 0);
 }
 
 void world_lost(struct world *w, uint32_t who, union any error)
