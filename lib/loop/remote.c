@@ -98,7 +98,10 @@ static int keep_registered(vow_remote *remote)
 {
     if (!remote->event || !is_ours(remote))
         return 0;
-    bool wanted = vow__inbox_is_awaited(&remote->inbox);
+    /* acquire: pairs with the release in let_go; the posts of whoever let go are in the
+     * inbox by then, and the relaxed load after it finds them */
+    bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0 ||
+                  atomic_load_explicit(&remote->inbox, memory_order_relaxed) != NULL;
     if (wanted == remote->added)
         return 0;
     if (wanted && event_add(remote->event, NULL))
@@ -111,15 +114,17 @@ static int keep_registered(vow_remote *remote)
 
 static void add_holder(vow_remote *remote)
 {
-    /* relaxed: the caller has a reference, or is the loop */
+    /* relaxed: the caller has a reference, or is the loop: both counts can only be moving
+     * away from zero for good reason */
     atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
-    vow__inbox_hold(&remote->inbox);
+    atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
 }
 
-/* One less to wait for. The caller still has its reference, which keeps the descriptor. */
+/* One less to wait for. The caller still has its reference in `refs`, which keeps the
+ * descriptor. release: see keep_registered. */
 static void let_go(vow_remote *remote)
 {
-    if (!vow__inbox_let_go(&remote->inbox))
+    if (atomic_fetch_sub_explicit(&remote->open, 1, memory_order_release) != 1)
         return;
     if (vow__remote_is_here(remote))
         keep_registered(remote);
@@ -152,8 +157,8 @@ static vow_remote *new_remote(struct vow__event_loop *l)
         return NULL;
     }
     atomic_init(&remote->refs, 1); /* the loop's */
-    atomic_init(&remote->inbox.open, 0);
-    atomic_init(&remote->inbox.newest, NULL);
+    atomic_init(&remote->open, 0);
+    atomic_init(&remote->inbox, NULL);
     atomic_init(&remote->generation, vow__forks);
     remote->thread = l->core.thread;
     remote->loop = l;
