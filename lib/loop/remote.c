@@ -98,10 +98,7 @@ static int keep_registered(vow_remote *remote)
 {
     if (!remote->event || !is_ours(remote))
         return 0;
-    /* acquire: pairs with the release in let_go; the posts of whoever let go are in the
-     * inbox by then, and the relaxed load after it finds them */
-    bool wanted = atomic_load_explicit(&remote->open, memory_order_acquire) > 0 ||
-                  atomic_load_explicit(&remote->inbox, memory_order_relaxed) != NULL;
+    bool wanted = vow__inbox_is_awaited(&remote->inbox);
     if (wanted == remote->added)
         return 0;
     if (wanted && event_add(remote->event, NULL))
@@ -114,17 +111,15 @@ static int keep_registered(vow_remote *remote)
 
 static void add_holder(vow_remote *remote)
 {
-    /* relaxed: the caller has a reference, or is the loop: both counts can only be moving
-     * away from zero for good reason */
+    /* relaxed: the caller has a reference, or is the loop */
     atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&remote->open, 1, memory_order_relaxed);
+    vow__inbox_hold(&remote->inbox);
 }
 
-/* One less to wait for. The caller still has its reference in `refs`, which keeps the
- * descriptor. release: see keep_registered. */
+/* One less to wait for. The caller still has its reference, which keeps the descriptor. */
 static void let_go(vow_remote *remote)
 {
-    if (atomic_fetch_sub_explicit(&remote->open, 1, memory_order_release) != 1)
+    if (!vow__inbox_let_go(&remote->inbox))
         return;
     if (vow__remote_is_here(remote))
         keep_registered(remote);
@@ -157,8 +152,8 @@ static vow_remote *new_remote(struct vow__event_loop *l)
         return NULL;
     }
     atomic_init(&remote->refs, 1); /* the loop's */
-    atomic_init(&remote->open, 0);
-    atomic_init(&remote->inbox, NULL);
+    atomic_init(&remote->inbox.open, 0);
+    atomic_init(&remote->inbox.newest, NULL);
     atomic_init(&remote->generation, vow__forks);
     remote->thread = l->core.thread;
     remote->loop = l;

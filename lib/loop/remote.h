@@ -5,10 +5,9 @@
  *
  * Always true:
  *   - `refs` counts everybody who may touch the memory: the loop until it is freed, the
- *     program's references, and errands. `open` counts those for whose posts the dispatch is
- *     to wait; who counts in `open` counts in `refs`.
- *   - The event is in the base while `open` is above zero or a post waits. Whoever brings
- *     `open` to zero elsewhere rings, and the loop looks again.
+ *     program's references, and errands. Those for whose posts the dispatch is to wait hold
+ *     the inbox, too; who holds it counts in `refs`.
+ *   - The event is in the base while the inbox is awaited.
  *   - Once the loop closed the inbox refuses, and there are no event and no errands.
  */
 #ifndef VOW_LOOP_REMOTE_H
@@ -20,8 +19,8 @@
 struct vow__errand;
 
 struct vow_remote {
-    vow__inbox inbox;
-    atomic_uint refs, open;
+    struct vow__inbox inbox;
+    atomic_uint refs;
     atomic_uint generation; /* vow__forks of the process whose descriptor this is */
     int fd[2];              /* read and write end; the same eventfd on Linux */
     const void *thread;     /* the loop's */
