@@ -222,10 +222,10 @@ static unsigned processors(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-#define OWN_POOL(shown, threads)                                                              \
-    {                                                                                         \
-        .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .refs = 1,       \
-        .room = MANY_JOBS, .most = (threads), .name = shown                                   \
+#define OWN_POOL(shown, threads)                                                        \
+    {                                                                                   \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .refs = 1, \
+        .room = MANY_JOBS, .most = (threads), .name = shown                             \
     }
 static vow_pool files = OWN_POOL("vow files", FILE_THREADS);
 static vow_pool names = OWN_POOL("vow names", NAME_THREADS);
@@ -300,7 +300,8 @@ vow_pool *vow_pool_free(vow_pool *pool)
 {
     if (!pool)
         return NULL;
-    VOW_CHECK(here != pool, "vow_pool_free: inside a job of this pool, which would wait for itself");
+    VOW_CHECK(here != pool,
+              "vow_pool_free: inside a job of this pool, which would wait for itself");
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
     struct vow__job *job;

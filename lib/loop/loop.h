@@ -38,18 +38,18 @@ struct vow__event_loop {
     struct event *wake;  /* activated when the queue fills outside a drain */
     struct event *yield; /* a zero timer: what a budget leaves over lets I/O go first */
     struct vow__timers timers;
-    struct vow_remote *remote; /* NULL until the first vow_remote_new */
+    struct vow_remote *remote;         /* NULL until the first vow_remote_new */
     struct vow__event_loop *next_here; /* loops of this thread (registry) */
-    struct vow__watch *resting; /* watch.h: events in the base that nobody waits for */
+    struct vow__watch *resting;        /* watch.h: events in the base that nobody waits for */
     size_t resting_count;
-    struct vow__member *members; /* watch.h: adapters' objects that hold events */
+    struct vow__member *members;  /* watch.h: adapters' objects that hold events */
     struct vow__ready *ready[64]; /* adapt/ready.c: waits by descriptor, modulo 64 */
-    vow_loop *outer;      /* what vow_current() is again after the last vow_leave */
-    uint64_t callbacks;   /* ever left by the last vow_leave */
-    unsigned depth;       /* vow_enter without vow_leave; closing counts as one */
-    unsigned attachments; /* vow_loop_new and _attach, less vow_loop_free */
-    unsigned generation;  /* vow__forks when it was made, or last taken over by a child */
-    unsigned base_generation; /* ... when the base got kernel objects of its own */
+    vow_loop *outer;              /* what vow_current() is again after the last vow_leave */
+    uint64_t callbacks;           /* ever left by the last vow_leave */
+    unsigned depth;               /* vow_enter without vow_leave; closing counts as one */
+    unsigned attachments;         /* vow_loop_new and _attach, less vow_loop_free */
+    unsigned generation;          /* vow__forks when it was made, or last taken over by a child */
+    unsigned base_generation;     /* ... when the base got kernel objects of its own */
     bool own_base;
     bool in_run;                  /* one of run.c's functions turns the base */
     bool stop;                    /* sticky: taken back by the run that it ends */

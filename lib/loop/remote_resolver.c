@@ -16,8 +16,8 @@ enum { OPEN, CLAIMED, GONE };
 
 struct vow_remote_resolver {
     struct vow__errand errand; /* first */
-    atomic_uint refs;    /* holders, the pending promise, the node under way */
-    atomic_uint holders; /* vow_remote_resolver_ref less _unref, from 1 */
+    atomic_uint refs;          /* holders, the pending promise, the node under way */
+    atomic_uint holders;       /* vow_remote_resolver_ref less _unref, from 1 */
     atomic_int state;
     vow_value outcome;
     vow_resolver *resolver; /* loop's thread; NULL once the promise has ended */
@@ -100,7 +100,7 @@ static vow_remote_resolver *new_resolver(vow_remote *remote)
 vow_promise *vow_promise_new_remote_at(vow_remote *remote, vow_remote_resolver **ret,
                                        const char *where)
 {
-    VOW_CHECK(vow__remote_is_here(remote),
+    VOW_CHECK(remote && vow__remote_is_here(remote),
               "vow_promise_new_remote at %s: on a wrong thread, or the loop is freed", where);
     vow_loop *loop = &remote->loop->core;
     *ret = NULL;
@@ -121,9 +121,8 @@ static bool settle(vow_remote_resolver *r, vow_value outcome)
 {
     int open = OPEN;
     /* relaxed: the claim hands nothing over; the post does, by the inbox's release */
-    if (!r || !atomic_compare_exchange_strong_explicit(&r->state, &open, CLAIMED,
-                                                       memory_order_relaxed,
-                                                       memory_order_relaxed)) {
+    if (!r || !atomic_compare_exchange_strong_explicit(
+                  &r->state, &open, CLAIMED, memory_order_relaxed, memory_order_relaxed)) {
         vow_release(outcome);
         return false;
     }

@@ -152,8 +152,8 @@ int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret)
         refused = VOW_ELOOP;
     }
     if (refused) {
-        vow_value outcome = refused == VOW_ECLOSED && vow__settled(p) ? vow_keep(p->value)
-                                                                      : failure(refused);
+        vow_value outcome =
+            refused == VOW_ECLOSED && vow__settled(p) ? vow_keep(p->value) : failure(refused);
         vow_unref(p);
         return answer(outcome, ret);
     }
@@ -179,9 +179,9 @@ int vow_run_all(vow_loop *loop)
     enum turned turned = TURNED;
     while (!l->stop && turned == TURNED)
         turned = turn(l);
-    int code = turned == NOT_FROM_HERE            ? EDEADLK
+    int code = turned == NOT_FROM_HERE           ? EDEADLK
                : l->close_asked || l->free_asked ? VOW_ECLOSED
-               : l->stop || turned == BROKEN_OFF  ? ECANCELED
+               : l->stop || turned == BROKEN_OFF ? ECANCELED
                                                  : 0;
     end(loop, true);
     return code;

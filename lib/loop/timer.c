@@ -177,7 +177,7 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
     fire_due(l);
     /* A replaced clock may stand still: it is asked again each millisecond, not each turn. */
     if (arm(l, t->clock && !due ? real_now() + MS : 0))
-        vow__wake(l); /* an evtimer without memory for its place: tries again */
+        vow__wake(l);    /* an evtimer without memory for its place: tries again */
     vow_leave(&l->core); /* the loop may be gone */
 }
 

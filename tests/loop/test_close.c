@@ -121,8 +121,11 @@ static vow_resolver *kept;
 static void keep_resolver(void *object UNUSED, vow_resolver *r) { kept = r; }
 static void *ref_none(void *object) { return object; }
 static void unref_none(void *object UNUSED) {}
-static const vow_type silent_type = {.size = sizeof(vow_type), .name = "silent", .ref = ref_none,
-                                     .unref = unref_none, .then = keep_resolver};
+static const vow_type silent_type = {.size = sizeof(vow_type),
+                                     .name = "silent",
+                                     .ref = ref_none,
+                                     .unref = unref_none,
+                                     .then = keep_resolver};
 
 TEST(closing_rejects_what_a_thenable_leaves_pending)
 {
@@ -294,7 +297,8 @@ TEST_PLAIN(handles_outlive_the_loop_and_are_inert)
 {
     vow_loop *loop_ = real_loop();
     vow_resolver *r, *never;
-    vow_promise *pending = vow_promise_new(loop_, &r), *text = vow_resolved(loop_, vow_text("kept"));
+    vow_promise *pending = vow_promise_new(loop_, &r),
+                *text = vow_resolved(loop_, vow_text("kept"));
     vow_promise *plain = vow_resolved(loop_, vow_v(1)), *dropped = vow_promise_new(loop_, &never);
     vow_unref(dropped);
     EQ_UINT(vow_loop_close(loop_), 3);
@@ -324,14 +328,29 @@ TEST_PLAIN(each_last_use_of_a_handle_ends_the_loop)
             vow_unref(p);
         vow_loop_free(loop_);
         switch (how) {
-        case 0: vow_unref(p); break;
-        case 1: vow_unref(vow_then(p, NULL, NULL)); break;
-        case 2: vow_unref(vow_then_with(p, count_value, &destroyed, count_destroy)); break;
-        case 3: vow_unref(vow_context(p, "context")); break;
-        case 4: vow_unref(vow_attach(p, &destroyed, count_destroy)); break;
-        case 5: vow_detach(p, NULL, &destroyed, count_destroy); break;
-        case 6: vow_unref(vow_timeout(p, 10)); break;
-        default: vow_resolver_drop(r);
+        case 0:
+            vow_unref(p);
+            break;
+        case 1:
+            vow_unref(vow_then(p, NULL, NULL));
+            break;
+        case 2:
+            vow_unref(vow_then_with(p, count_value, &destroyed, count_destroy));
+            break;
+        case 3:
+            vow_unref(vow_context(p, "context"));
+            break;
+        case 4:
+            vow_unref(vow_attach(p, &destroyed, count_destroy));
+            break;
+        case 5:
+            vow_detach(p, NULL, &destroyed, count_destroy);
+            break;
+        case 6:
+            vow_unref(vow_timeout(p, 10));
+            break;
+        default:
+            vow_resolver_drop(r);
         }
         EQ_INT(destroyed, how == 2 || how == 4 || how == 5);
     }

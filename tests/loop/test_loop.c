@@ -273,17 +273,38 @@ static void touch_it(struct touch *t)
 {
     vow_resolver *r;
     switch (t->how) {
-    case NEW_PROMISE: t->p = vow_promise_new(t->loop, &r); break;
-    case FREE: vow_loop_free(t->loop); break;
-    case CLOSE: vow_loop_close(t->loop); break;
-    case STOP: vow_loop_stop(t->loop); break;
-    case ENTER: vow_enter(t->loop); break;
-    case RUN: vow_run(t->loop, t->p, NULL); break;
-    case POLL: vow_poll(t->loop); break;
-    case DRAIN: vow_drain(t->loop, 1); break;
-    case DELAY: t->p = vow_delay(t->loop, 1); break;
-    case REMOTE: vow_remote_new(t->loop); break;
-    default: vow_unref(t->p);
+    case NEW_PROMISE:
+        t->p = vow_promise_new(t->loop, &r);
+        break;
+    case FREE:
+        vow_loop_free(t->loop);
+        break;
+    case CLOSE:
+        vow_loop_close(t->loop);
+        break;
+    case STOP:
+        vow_loop_stop(t->loop);
+        break;
+    case ENTER:
+        vow_enter(t->loop);
+        break;
+    case RUN:
+        vow_run(t->loop, t->p, NULL);
+        break;
+    case POLL:
+        vow_poll(t->loop);
+        break;
+    case DRAIN:
+        vow_drain(t->loop, 1);
+        break;
+    case DELAY:
+        t->p = vow_delay(t->loop, 1);
+        break;
+    case REMOTE:
+        vow_remote_new(t->loop);
+        break;
+    default:
+        vow_unref(t->p);
     }
 }
 

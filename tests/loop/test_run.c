@@ -12,7 +12,8 @@ TEST(running_gives_the_value)
 TEST(running_gives_the_error_and_its_code)
 {
     vow_value v;
-    EQ_INT(vow_run(loop, vow_rejected(loop, vow_error_new(vow_errno_domain(), EIO, "bad")), &v), EIO);
+    EQ_INT(vow_run(loop, vow_rejected(loop, vow_error_new(vow_errno_domain(), EIO, "bad")), &v),
+           EIO);
     EQ_TEXT(vow_error_message(vow_as_error(v)), "bad");
     vow_release(v);
 }

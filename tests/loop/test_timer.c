@@ -20,7 +20,8 @@ TEST(zero_and_past_deadlines_fire_in_the_next_turn_and_never_in_the_call)
 {
     int fired = 0;
     vow_clock_advance(loop, 100);
-    vow_promise *p[3] = {vow_delay(loop, 0), vow_delay_until(loop, 0), vow_delay_until(loop, 99 * MS)};
+    vow_promise *p[3] = {vow_delay(loop, 0), vow_delay_until(loop, 0),
+                         vow_delay_until(loop, 99 * MS)};
     for (int i = 0; i < 3; i++) {
         EQ_INT(vow_state(p[i]), VOW_PENDING);
         p[i] = vow_then(p[i], count_value, &fired);
