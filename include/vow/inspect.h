@@ -42,7 +42,9 @@ VOW_API void vow_dump_promise(const vow_promise *p, vow_line_fn *line, void *dat
 VOW_API void vow_places(bool on);
 
 /* Keep this many freed promises unused before their memory is used again, so that a
- * stale handle panics (0 at start unless VOW_DEBUG has "quarantine", then 4096). */
+ * stale handle panics (0 at start unless VOW_DEBUG has "quarantine", then 4096). SIZE_MAX,
+ * on a loop that was just made: keeps them all, and every promise counts as an allocation
+ * for vow_test_fail_allocation (test.h), which else sees only the blocks they come from. */
 VOW_API void vow_loop_quarantine(vow_loop *loop, size_t promises);
 
 VOW_END

@@ -32,8 +32,9 @@ VOW_API void vow_test_expect_unhandled(vow_test *t, size_t n);
 VOW_API const char *vow_test_end(vow_test *t);
 
 /* Makes the n-th allocation of vow's from now on fail (1: the next), once or `sticky` from
- * then on; n = 0 turns it off. vow_test_failed says whether one failed since.
- * Works on top of vow_set_allocator. Process-wide; single-threaded tests only. */
+ * then on; n = 0 turns it off. vow_test_failed says whether one failed since. Promises come
+ * from large blocks: vow_loop_quarantine (inspect.h) makes each of them count.
+ * Works on top of vow_set_allocator. Process-wide, threads share the count. */
 VOW_API void vow_test_fail_allocation(size_t n, bool sticky);
 VOW_API bool vow_test_failed(void);
 VOW_API size_t vow_test_blocks(void); /* blocks of vow's memory in use */

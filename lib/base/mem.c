@@ -36,14 +36,19 @@ void vow__out_of_memory_breakpoint(void)
     atomic_store_explicit(&has_failed, true, memory_order_relaxed);
 }
 
-static bool must_fail(void)
+bool vow__alloc_fails(void)
 {
-    size_t left = atomic_load_explicit(&countdown, memory_order_relaxed);
+    size_t left = atomic_load_explicit(&countdown, memory_order_relaxed), after;
 
-    if (VOW_LIKELY(left == 0))
-        return false;
-    if (left > 1 || !atomic_load_explicit(&sticky_failure, memory_order_relaxed))
-        atomic_store_explicit(&countdown, left - 1, memory_order_relaxed);
+    do {
+        if (VOW_LIKELY(left == 0))
+            return false;
+        after = left - 1;
+        if (left == 1 && atomic_load_explicit(&sticky_failure, memory_order_relaxed))
+            after = 1;
+        /* by exchange: of two threads at once only one is the n-th */
+    } while (!atomic_compare_exchange_weak_explicit(&countdown, &left, after,
+                                                    memory_order_relaxed, memory_order_relaxed));
     if (left > 1)
         return false;
     vow__out_of_memory_breakpoint();
@@ -72,7 +77,7 @@ void *vow__resize(void *block, size_t size)
 {
     void *moved;
 
-    if (must_fail())
+    if (vow__alloc_fails())
         return NULL;
     moved = raw_resize(block, size > 0 ? size : 1); /* 0 would free */
     if (block == NULL && moved != NULL)

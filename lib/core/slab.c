@@ -44,8 +44,8 @@ static struct vow__slab *new_slab(vow_loop *loop)
 
 vow_promise *vow__take_slow(vow_loop *loop)
 {
-    if (loop->closing)
-        return NULL;
+    if (loop->closing || (loop->quarantine == SIZE_MAX && vow__alloc_fails()))
+        return NULL; /* with that quarantine all lines are taken here, and count one by one */
     if (loop->fresh == loop->fresh_end && !new_slab(loop))
         return NULL;
     return loop->fresh++;

@@ -80,3 +80,18 @@ TEST_PLAIN(one_allocation_fails_or_all_from_then_on)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         vow_release(all[i]);
 }
+
+TEST(with_a_quarantine_without_end_every_promise_is_an_allocation)
+{
+    vow_loop_quarantine(loop, SIZE_MAX);
+    for (int round = 0; round < 2; round++) { /* the second one finds freed promises */
+        vow_test_fail_allocation(3, false);
+        vow_promise *a = vow_resolved(loop, vow_v(1)), *b = vow_resolved(loop, vow_v(2)),
+                    *c = vow_resolved(loop, vow_v(3));
+        CHECK(vow_test_failed());
+        vow_test_fail_allocation(0, false);
+        vow_unref(a);
+        vow_unref(b);
+        EQ_INT(vow_run(loop, c, NULL), ENOMEM);
+    }
+}
