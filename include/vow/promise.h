@@ -95,7 +95,9 @@ VOW_API vow_promise *vow_unref(vow_promise *p);
 VOW_API void vow_cancel(vow_promise *p);
 
 /* Takes p and lets it run to its end with nobody waiting. on_error sees its error;
- * NULL means the loop's unhandled hook. destroy(data) runs once, at the end. */
+ * NULL means the loop's unhandled hook. destroy(data) runs once, at the end. Without
+ * memory: if there is a destroy, p is dropped, data destroyed and ENOMEM reported; if
+ * not, p runs on, and its error is reported. */
 #define vow_detach(p, on_error, data, destroy) vow_detach_at(p, on_error, data, destroy, VOW_HERE)
 VOW_API void vow_detach_at(vow_promise *p, vow_error_fn *on_error, void *data,
                            vow_destroy_fn *destroy, const char *where);

@@ -15,6 +15,16 @@ void vow__wait_for_settled(vow_loop *loop, vow_promise *c, vow_promise *s)
     vow__push(loop, c);
 }
 
+/* The report comes at the end of a drain, should nobody handle it. */
+static void count_refusal(vow_loop *loop)
+{
+    loop->refusals++;
+    if (!loop->awake) {
+        loop->awake = true;
+        loop->wake(loop);
+    }
+}
+
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
 {
     if (p && p == loop->no_memory && loop->refusals)
@@ -22,7 +32,7 @@ vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy
     vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
     refused->outside++; /* before p goes: a freed loop lives by its handles */
     if (refused == loop->no_memory)
-        loop->refusals++;
+        count_refusal(loop);
     if (p)
         vow_unref(p);
     if (destroy)
@@ -145,12 +155,14 @@ void vow_detach_at(vow_promise *p, vow_error_fn *on_error, void *data, vow_destr
         c->destroy = destroy;
         return;
     }
-    /* No memory for on_error: the promise runs on all the same, its error is reported. */
+    vow_loop *loop = vow__loop_of(p);
+    if (destroy) { /* what would run on may use the data */
+        vow_unref(vow__refuse(loop, p, data, destroy));
+        return;
+    }
     if (!vow__settled(p))
         p->flags |= F_KEPT;
     vow_unref(p);
-    if (destroy)
-        destroy(data);
 }
 
 /* S takes p's outcome; behind it K keeps p running should S be cancelled or dropped. */

@@ -61,7 +61,7 @@ static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, 
  * code of the user's (a report, a destructor) runs: it is in no list meanwhile. */
 static void fail_finally(vow_loop *loop, vow_promise *c, vow_value error, vow_value outcome)
 {
-    bool two = vow__has_kind(outcome, VOW__ERROR);
+    bool two = vow__has_kind(outcome, VOW__ERROR) && outcome.as.p != error.as.p;
     vow_error *left = two ? vow__error_add_cause(error.as.p, outcome.as.p) : NULL;
     uint16_t site = c->site;
     vow__reject(loop, c, error);

@@ -396,19 +396,54 @@ TEST(a_value_for_a_promise_that_cannot_be_made_is_released)
 TEST(detach_without_memory_keeps_the_work_running_and_reports_its_error)
 {
     struct trace seen = {""};
-    int destroyed = 0;
     vow_resolver *r;
     vow_on_unhandled(loop, note_unhandled, &seen);
     vow_promise *p = vow_promise_new(loop, &r);
     struct lines lines = exhaust_lines(loop);
     vow_test_fail_allocation(1, true);
-    vow_detach(p, note_detached, &destroyed, count_destroy);
+    vow_detach(p, note_detached, &seen, NULL);
     vow_test_fail_allocation(0, false);
-    EQ_INT(destroyed, 1);
     CHECK(vow_is_wanted(r));
     vow_reject(r, eio());
     drain(loop);
     EQ_TRACE(seen, "unhandled!EIO");
+    EXPECT_UNHANDLED(1);
+    give_lines_back(&lines);
+}
+
+/* It runs on, or the data goes: a handler that still runs may use the data. */
+TEST(detach_without_memory_drops_the_work_before_the_data_that_it_may_use)
+{
+    struct trace seen = {""};
+    int destroyed = 0;
+    vow_resolver *r;
+    vow_on_unhandled(loop, note_unhandled, &seen);
+    vow_promise *p = vow_then(vow_promise_new(loop, &r), same, NULL);
+    struct lines lines = exhaust_lines(loop);
+    vow_test_fail_allocation(1, true);
+    vow_detach(p, note_detached, &destroyed, count_destroy);
+    vow_test_fail_allocation(0, false);
+    EQ_INT(destroyed, 1);
+    CHECK(!vow_is_wanted(r));
+    vow_resolve(r, vow_v(1));
+    drain(loop);
+    EQ_TRACE(seen, "unhandled!ENOMEM");
+    EXPECT_UNHANDLED(1);
+    give_lines_back(&lines);
+}
+
+/* The report waits for a drain, so the base has to be woken for one. */
+TEST(a_refusal_that_nobody_handles_is_reported_in_the_next_turn)
+{
+    struct trace seen = {""};
+    vow_on_unhandled(loop, note_unhandled, &seen);
+    struct lines lines = exhaust_lines(loop);
+    vow_drain(loop, 1);
+    vow_test_fail_allocation(1, true);
+    vow_unref(vow_resolved(loop, vow_none()));
+    vow_test_fail_allocation(0, false);
+    EQ_INT(vow_run_all(loop), 0);
+    EQ_TRACE(seen, "unhandled!ENOMEM");
     EXPECT_UNHANDLED(1);
     give_lines_back(&lines);
 }
