@@ -37,14 +37,14 @@ static int set_callback(struct event *event, event_callback_fn callback, void *d
 static void stop(void *data)
 {
     struct borrowed *op = data;
-    event_del(op->event);
+    vow__event_del(op->loop, op->event);
 }
 
 static void destroy(void *data)
 {
     struct borrowed *op = data;
     if (op->replaced) {
-        event_del(op->event);
+        vow__event_del(op->loop, op->event);
         set_callback(op->event, op->callback, op->data);
     }
     vow__free(op);

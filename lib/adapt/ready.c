@@ -67,7 +67,7 @@ static int ready_now(int fd, int what)
 static void stop(void *data)
 {
     struct vow__ready *op = data;
-    event_del(op->event);
+    vow__event_del(op->loop, op->event);
 }
 
 static void destroy(void *data)
@@ -79,7 +79,7 @@ static void destroy(void *data)
             op->next->at = op->at;
     }
     if (op->event)
-        event_free(op->event);
+        vow__event_free(op->loop, op->event);
     if (op->hangup >= 0)
         close(op->hangup);
     vow__free(op);

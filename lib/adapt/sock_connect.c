@@ -30,7 +30,7 @@ struct connecting {
 static void close_fd(struct connecting *op)
 {
     if (op->event)
-        event_free(op->event);
+        vow__event_free(op->loop, op->event);
     op->event = NULL;
     if (op->fd >= 0)
         close(op->fd);

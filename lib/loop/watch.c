@@ -55,7 +55,7 @@ void vow__watch_stop(vow_loop *loop, struct vow__watch *w)
 {
     wake_up(vow__event_loop(loop), w);
     if (w->added)
-        event_del(w->event);
+        vow__event_del(loop, w->event);
     w->added = false;
 }
 
@@ -64,7 +64,7 @@ void vow__watch_done(vow_loop *loop, struct vow__watch *w)
     if (!w->event)
         return;
     vow__watch_stop(loop, w);
-    event_free(w->event);
+    vow__event_free(loop, w->event);
     w->event = NULL;
 }
 

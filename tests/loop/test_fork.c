@@ -4,7 +4,7 @@
 
 #include "common.h"
 
-#include "vow/test.h"
+#include "vow/ready.h"
 
 /* A parent with everything pending: a timer, a descriptor, a remote with a post on its way,
  * a remote promise, a queued handler. */
@@ -141,6 +141,52 @@ static int end_everything(void *data)
 }
 
 TEST_PLAIN(what_a_child_drops_and_cancels_stays_in_the_parent) { with_child(end_everything); }
+
+/* Waits for descriptors, of vow's adapters: the kernel's side is one for both processes. */
+struct waits {
+    vow_loop *loop;
+    vow_promise *readable, *event_promise;
+    struct event *event;
+    int pair[2];
+};
+
+static int drop_waits(void *data)
+{
+    struct waits *w = data;
+    vow_unref(w->readable);
+    vow_cancel(w->event_promise);
+    return 0;
+}
+
+static int free_waits(void *data)
+{
+    struct waits *w = data;
+    vow_loop_free(w->loop);
+    return 0;
+}
+
+static void wait_with_child(int (*fn)(void *data))
+{
+    struct waits w = {.loop = real_loop()};
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, w.pair) == 0);
+    w.event = event_new(vow_loop_base(w.loop), w.pair[1], EV_READ, NULL, NULL);
+    w.readable = vow_ready(w.loop, w.pair[0], VOW_READ);
+    w.event_promise = vow_event(w.loop, w.event, 0);
+    end_child(start_child(fn, &w));
+    CHECK(write(w.pair[0], "x", 1) == 1 && write(w.pair[1], "x", 1) == 1);
+    EQ_INT(run_int(w.loop, w.readable), VOW_READ);
+    EQ_INT(run_int(w.loop, w.event_promise), EV_READ);
+    event_free(w.event);
+    vow_loop_free(w.loop);
+    close(w.pair[0]);
+    close(w.pair[1]);
+}
+
+TEST_PLAIN(what_a_child_drops_of_descriptors_is_waited_for_in_the_parent)
+{
+    wait_with_child(drop_waits);
+    wait_with_child(free_waits);
+}
 
 static int free_loop(void *data)
 {
