@@ -56,7 +56,9 @@ static size_t before_tail(const char *text, size_t size, const char *tail)
 {
     size_t n = strlen(tail);
 
-    if (n == 0 || n > size || memcmp(text + size - n, tail, n) != 0)
+    if (n == 0)
+        return size; /* a domain without words has said them */
+    if (n > size || memcmp(text + size - n, tail, n) != 0)
         return SIZE_MAX;
     if (n < size && strchr(" :(\n", text[size - n - 1]) == NULL)
         return SIZE_MAX;

@@ -170,10 +170,8 @@ static void *uncounted_ref(void *object)
     return object;
 }
 static void uncounted_unref(UNUSED void *object) { references--; }
-static const vow_type uncounted_type = {.size = sizeof(vow_type),
-                                        .name = "uncounted",
-                                        .ref = uncounted_ref,
-                                        .unref = uncounted_unref};
+static const vow_type uncounted_type = {
+    .size = sizeof(vow_type), .name = "uncounted", .ref = uncounted_ref, .unref = uncounted_unref};
 
 static vow_value keep_argument(vow_value v, UNUSED void *data) { return vow_keep(v); }
 
