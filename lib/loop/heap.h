@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop/heap.h - timers in the order in which they fire: a 4-ary heap of pointers. Each timer
+ * loop/heap.h - timers in the order in which they fire: a 4-ary heap. Each timer
  * knows its place, so that taking one out is O(log n).
  */
 #ifndef VOW_LOOP_HEAP_H

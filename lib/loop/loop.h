@@ -18,8 +18,12 @@
 #endif
 
 /* The timers of a loop (heap.h), and the one event that stands for the earliest. */
+struct vow__entry {
+    uint64_t deadline; /* the timer's */
+    struct vow__timer *timer;
+};
 struct vow__timers {
-    struct vow__timer **heap;
+    struct vow__entry *heap;
     size_t count, room;
     uint64_t made;       /* numbers timers, so that equal deadlines fire in order */
     struct event *event; /* made with the first timer; in the base while one is pending */
@@ -103,7 +107,7 @@ void vow__close_now(struct vow__event_loop *l);
 void vow__timers_init(struct vow__event_loop *l);
 void vow__timers_done(struct vow__event_loop *l);
 int vow__timers_after_fork(struct vow__event_loop *l); /* 0 or an errno number */
-/* Fires what is due: what the event would do, without a turn. True: something was. */
+/* A replaced or virtual clock: fires what is due, without a turn. True: something was. */
 bool vow__timers_check(struct vow__event_loop *l);
 /* Virtual clock: moves to the next deadline and fires it; false: none up to `limit`. */
 bool vow__timers_jump(struct vow__event_loop *l, uint64_t limit);

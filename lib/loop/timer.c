@@ -34,7 +34,7 @@ static uint64_t now(const struct vow__timers *t)
 
 static bool is_due(const struct vow__timers *t, uint64_t present)
 {
-    return t->count > 0 && t->heap[0]->deadline <= present;
+    return t->count > 0 && t->heap[0].deadline <= present;
 }
 
 /* The event that stands for the earliest deadline. */
@@ -124,7 +124,7 @@ static int arm(struct vow__event_loop *l, uint64_t soonest)
             unregister(l);
         return 0;
     }
-    uint64_t when = t->heap[0]->deadline;
+    uint64_t when = t->heap[0].deadline;
     if (t->clock) {
         uint64_t present = now(t), wait = when > present ? when - present : 0;
         uint64_t real = real_now();
@@ -141,15 +141,28 @@ void vow__timers_settle_down(struct vow__event_loop *l)
         unregister(l);
 }
 
-static void fire_due(struct vow__event_loop *l)
+/* How many fired. */
+static uint64_t fire_due(struct vow__event_loop *l)
 {
     struct vow__timers *t = &l->timers;
-    uint64_t present = now(t);
-    while (is_due(t, present)) {
-        struct vow__timer *timer = t->heap[0];
+    uint64_t present = now(t), fired = 0;
+    for (; is_due(t, present); fired++) {
+        struct vow__timer *timer = t->heap[0].timer;
         vow__heap_remove(t, timer);
         vow_resolve(timer->resolver, vow_none()); /* handlers come later: none adds a timer here */
     }
+    return fired;
+}
+
+/* How long the next wake-up may wait, in ns. A replaced clock that stands still is asked
+ * again each millisecond, not each turn. Where timers are so many that several fire at once,
+ * the next ones come together too, at most a millisecond late: a wake-up costs more than
+ * some timers. One alone is never made to wait. */
+static uint64_t pause_after(const struct vow__timers *t, uint64_t fired)
+{
+    if (fired == 0)
+        return t->clock ? MS : 0;
+    return fired < 2 ? 0 : fired < 250 ? fired * (MS / 250) : MS;
 }
 
 void vow__timers_look(struct vow__event_loop *l)
@@ -173,10 +186,8 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
     t->armed = 0;
     t->added = fd >= 0;
     vow_enter(&l->core);
-    bool due = is_due(t, now(t));
-    fire_due(l);
-    /* A replaced clock may stand still: it is asked again each millisecond, not each turn. */
-    if (arm(l, t->clock && !due ? real_now() + MS : 0))
+    uint64_t pause = pause_after(t, fire_due(l));
+    if (arm(l, pause ? real_now() + pause : 0))
         vow__wake(l);    /* an evtimer without memory for its place: tries again */
     vow_leave(&l->core); /* the loop may be gone */
 }
@@ -275,8 +286,9 @@ void vow_clock_virtual(vow_loop *loop, bool by_itself)
 
 bool vow__timers_check(struct vow__event_loop *l)
 {
-    if (l->timers.count == 0 || !is_due(&l->timers, now(&l->timers)))
-        return false;
+    struct vow__timers *t = &l->timers;
+    if (!(t->is_virtual || t->clock) || t->count == 0 || !is_due(t, now(t)))
+        return false; /* the system's clock has the event */
     vow_enter(&l->core);
     fire_due(l);
     arm(l, 0); /* the event is there, and set for earlier */
@@ -287,10 +299,10 @@ bool vow__timers_check(struct vow__event_loop *l)
 bool vow__timers_jump(struct vow__event_loop *l, uint64_t limit)
 {
     struct vow__timers *t = &l->timers;
-    if (t->count == 0 || t->heap[0]->deadline > limit)
+    if (t->count == 0 || t->heap[0].deadline > limit)
         return false;
-    if (t->heap[0]->deadline > t->virtual_now)
-        t->virtual_now = t->heap[0]->deadline;
+    if (t->heap[0].deadline > t->virtual_now)
+        t->virtual_now = t->heap[0].deadline;
     vow__timers_check(l);
     return true;
 }
