@@ -284,7 +284,8 @@ static void *remember_timers(vow_loop *loop, void *made)
 {
     const struct vow__timers *timers = &vow__event_loop(loop)->timers;
     for (size_t i = 0; i < timers->count; i++)
-        places.timers[timers->heap[i]->number] = (uintptr_t)timers->heap[i]->resolver;
+        places.timers[timers->heap[i].timer->number] =
+            (uintptr_t)timers->heap[i].timer->resolver;
     return made;
 }
 
