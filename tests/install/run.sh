@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # run.sh - installs vow into a folder of its own and uses it from there as a stranger would:
-# through pkg-config, shared and static, from C and C++, and as a Meson subproject.
+# through pkg-config, shared and static, from C and C++, from CMake, and as a Meson subproject.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/tests/setup.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
@@ -78,6 +79,13 @@ find_libraries() {
     [ "${#shared_libraries[@]}" -gt 0 ] && [ "${#static_libraries[@]}" -gt 0 ]
 }
 
+# The arguments Meson has for a whole build or a project, by the languages of `user`
+arguments_of() { meson introspect "$1" --targets | python3 -c '
+import json, sys
+for target in json.load(sys.stdin):
+    if target["name"] == "prog":
+        print(*(arg for source in target["target_sources"] for arg in source["parameters"]))'; }
+
 subproject() { # a project of somebody else's that has vow in subprojects/
     mkdir -p "$work/user/subprojects" && ln -s "$top" "$work/user/subprojects/vow" &&
         cp "$top/tests/install/prog.c" "$work/user/" || return
@@ -85,9 +93,52 @@ subproject() { # a project of somebody else's that has vow in subprojects/
 project('user', 'c', meson_version: '>= 1.0.0', default_options: ['c_std=c11', 'werror=true'])
 executable('prog', 'prog.c', dependencies: dependency('vow'))
 END
-    meson setup "$work/user/build" "$work/user" --wrap-mode=forcefallback --fatal-meson-warnings &&
+    meson setup "$work/user/build" "$work/user" --force-fallback-for=vow --fatal-meson-warnings &&
         meson compile -C "$work/user/build" && "$work/user/build/prog" &&
-        ! ls "$work/user/build/subprojects/vow/tests"/test-* 2>/dev/null
+        ! ls "$work/user/build/subprojects/vow/tests"/test-* "$work/user/build/subprojects/vow/examples"/* 2>/dev/null &&
+        ! arguments_of "$work/user/build" | grep -e -D_GNU_SOURCE -e -Wshadow -e -prefix-map
+}
+
+# cmake_config DIR ARGUMENT... : configures the CMake project of somebody else
+cmake_config() {
+    local dir=$1
+    shift
+    cmake -S "$top/tests/install/cmake" -B "$work/$dir" -DCMAKE_PREFIX_PATH="$prefix" -Wno-dev "$@"
+}
+
+cmake_build() { # ARGUMENT... : from a CMake project, each form of the library there is
+    cmake_config cmake "$@" && cmake --build "$work/cmake" && "$work/cmake/prog" &&
+        "$work/cmake/prog-static" && readelf -d "$work/cmake/prog" | grep 'NEEDED.*libvow.so.0' &&
+        needs "$work/cmake/prog" && readelf -d "$work/cmake/prog-static" | grep 'NEEDED.*libevent_core'
+}
+
+cmake_static() { # Vow::vow where only the static form is installed, and the prefix was moved
+    local away=$work/away
+    cp -r "$prefix" "$away" && rm "$away/lib"/libvow.so* &&
+        prefix=$away cmake_config cmake-static && cmake --build "$work/cmake-static" &&
+        "$work/cmake-static/prog" && ! readelf -d "$work/cmake-static/prog" | grep 'NEEDED.*libvow'
+}
+
+cmake_refuses() { # ARGUMENT... : one that this is not
+    ! cmake_config "cmake-refuses-${1//[^0-9a-z]/}" "$@"
+}
+
+# What CMake would be told to look for: VERSION of vow without the last part
+series() { pkg-config --modversion vow | sed 's/\.[^.]*$//'; }
+
+with_cmake() {
+    if ! have cmake && ! (provide cmake); then
+        if [ -n "${CI:-}" ]; then
+            check "cmake can be had" false
+        else
+            echo "SKIPPED: CMake, there is none"
+        fi
+        return
+    fi
+    check "CMake" cmake_build -DWANTED="$(series)"
+    check "CMake, static only, moved" cmake_static
+    check "CMake refuses an older series" cmake_refuses -DWANTED="$(series).999"
+    check "CMake refuses a newer one" cmake_refuses -DWANTED=999
 }
 
 check "meson install" install_vow
@@ -105,4 +156,5 @@ check "C, static" build "gcc -std=c11" static prog.c "${static_libraries[@]}"
 check "C++, shared" build "g++ -std=c++17" cpp-shared prog.cpp "${shared_libraries[@]}"
 check "C++, static" build "g++ -std=c++17" cpp-static prog.cpp "${static_libraries[@]}"
 check "as a subproject" subproject
+with_cmake
 finish
