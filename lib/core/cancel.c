@@ -131,7 +131,7 @@ static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
                 let_value_go(n->source, n);
             return;
         }
-        if (n->kind == K_SHIELD || !vow__only_wanter(n->source, n)) {
+        if (!vow__only_wanter(n->source, n)) { /* as behind a shield: its keeper wants it */
             cut(loop, n);
             return;
         }

@@ -258,3 +258,83 @@ TEST_PLAIN(a_quarantine_of_a_closed_loop_is_given_up_with_the_loop)
     vow_loop_free(loop_);
     EQ_UINT(vow_test_blocks(), 0);
 }
+
+/* Order and ownership, where faults had gone unnoticed. */
+
+TEST(a_handlers_result_settles_its_promise_in_the_same_job)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_promise *p = vow_then(vow_resolved(loop, vow_v(1)), same, NULL);
+    vow_promise *q = vow_catch(vow_resolved(loop, vow_v(2)), never_caught, NULL);
+    p = vow_then(p, note_value, &a);
+    q = vow_then(q, note_value, &b);
+    drain(loop);
+    EQ_TRACE(seen, "a=1 b=2");
+    vow_unref(p);
+    vow_unref(q);
+}
+
+TEST(a_settled_promise_that_a_handler_returns_is_taken_over_in_the_same_job)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_promise *settled = vow_resolved(loop, vow_v(1));
+    vow_promise *p = vow_then(vow_resolved(loop, vow_none()), give_promise, &settled);
+    vow_promise *q = vow_then(vow_resolved(loop, vow_v(2)), same, NULL);
+    p = vow_then(p, note_value, &a);
+    q = vow_then(q, note_value, &b);
+    drain(loop);
+    EQ_TRACE(seen, "a=1 b=2");
+    vow_unref(p);
+    vow_unref(q);
+}
+
+TEST(rejecting_with_a_promise_inside_the_error_does_not_follow_it)
+{
+    vow_resolver *r, *inner;
+    vow_promise *p = vow_promise_new(loop, &r), *q = vow_promise_new(loop, &inner);
+    vow_mark_handled(p);
+    vow_reject(r, vow_error_of_value(vow_v(q)));
+    EQ_INT(error_code(p), VOW_EVALUE);
+    EQ_PTR(vow_error_payload(vow_error_of(p)).as.p, q);
+    vow_unref(p);
+    vow_resolver_drop(inner);
+}
+
+static vow_value is_not_destroyed(UNUSED vow_value v, void *destroyed)
+{
+    EQ_INT(*(int *)destroyed, 0);
+    return vow_none();
+}
+
+TEST(a_value_lives_until_its_last_handler_has_returned)
+{
+    int destroyed = 0;
+    vow_promise *p = vow_resolved(loop, counted(&destroyed));
+    vow_promise *q = vow_then(vow_ref(p), is_not_destroyed, &destroyed);
+    p = vow_then(p, is_not_destroyed, &destroyed);
+    drain(loop);
+    EQ_INT(destroyed, 1);
+    vow_unref(q);
+    vow_unref(p);
+    destroyed = 0;
+    p = vow_then(vow_resolved(loop, counted(&destroyed)), is_not_destroyed, &destroyed);
+    drain(loop);
+    EQ_INT(destroyed, 1);
+    vow_unref(p);
+}
+
+TEST(a_value_that_passes_two_ways_arrives_both_ways)
+{
+    int destroyed = 0;
+    vow_promise *p = vow_resolved(loop, counted(&destroyed));
+    vow_promise *q = vow_catch(vow_ref(p), never_caught, NULL);
+    p = vow_catch(p, never_caught, NULL);
+    drain(loop);
+    EQ_TEXT(vow_type_name(vow_peek(p)), "box");
+    EQ_TEXT(vow_type_name(vow_peek(q)), "box");
+    vow_unref(p);
+    vow_unref(q);
+    EQ_INT(destroyed, 1);
+}
