@@ -232,7 +232,7 @@ TEST(on_an_older_kernel_all_goes_through_the_pool)
 TEST(a_read_that_fails)
 {
     expect_error(loop, vow_file_read(loop, "/proc/self/mem", 0), EIO, "read /proc/self/mem");
-    EQ_INT(vow_run(loop, vow_file_read(loop, "/proc/self/maps", 4096), NULL), EFBIG);
+    EQ_INT(vow_run(loop, vow_file_read(loop, "/proc/self/smaps", 4096), NULL), EFBIG);
 }
 
 static int read_passwd(vow_loop *loop)
