@@ -94,6 +94,28 @@ bool program_of_bytes(struct program *program, const uint8_t *bytes, size_t size
     return program->n > 0;
 }
 
+static uint8_t *put_op(uint8_t *bytes, const struct op *op)
+{
+    *bytes++ = op->code;
+    *bytes++ = op->a;
+    *bytes++ = op->b;
+    *bytes++ = op->c;
+    return bytes;
+}
+
+size_t program_to_bytes(const struct program *program, uint8_t *bytes)
+{
+    uint8_t *at = bytes;
+    for (int i = 0; i < BEHAVIOURS; i++) {
+        *at++ = program->behaviours[i].give;
+        *at++ = program->behaviours[i].with;
+        at = put_op(at, &program->behaviours[i].op);
+    }
+    for (size_t i = 0; i < program->n; i++)
+        at = put_op(at, &program->ops[i]);
+    return (size_t)(at - bytes);
+}
+
 /* Smaller. */
 
 static bool try_ops(struct program *program, size_t from, size_t n,

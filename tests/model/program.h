@@ -91,6 +91,7 @@ struct program {
 void program_generate(struct program *program, uint64_t seed, size_t n);
 /* For a fuzzer. False: too short to be one. */
 bool program_of_bytes(struct program *program, const uint8_t *bytes, size_t size);
+size_t program_to_bytes(const struct program *program, uint8_t *bytes); /* enough of them */
 void program_print(const struct program *program, FILE *to);
 void program_print_op(const struct op *op, FILE *to);
 /* Makes the program smaller while `fails` says that it still fails. */

@@ -164,7 +164,7 @@ static union any make(struct world *w, unsigned gift, unsigned with, const union
 
 /* Functions of the program that a side calls. */
 
-enum { MOST_CALLS = 300, MOST_DEPTH = 2 };
+enum { MOST_CALLS = 300, MOST_DEPTH = 3 };
 
 static void act(struct world *w, uint32_t who)
 {
