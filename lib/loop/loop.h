@@ -107,7 +107,7 @@ void vow__close_now(struct vow__event_loop *l);
 void vow__timers_init(struct vow__event_loop *l);
 void vow__timers_done(struct vow__event_loop *l);
 int vow__timers_after_fork(struct vow__event_loop *l); /* 0 or an errno number */
-/* A replaced or virtual clock: fires what is due, without a turn. True: something was. */
+/* Fires what is due: what the event would do, without a turn. True: something was. */
 bool vow__timers_check(struct vow__event_loop *l);
 /* Virtual clock: moves to the next deadline and fires it; false: none up to `limit`. */
 bool vow__timers_jump(struct vow__event_loop *l, uint64_t limit);

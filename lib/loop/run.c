@@ -60,7 +60,8 @@ static enum turned turn_base(struct vow__event_loop *l, int flags)
  * has woken the base. */
 static enum turned turn(struct vow__event_loop *l)
 {
-    bool fired = vow__timers_check(l);
+    /* The system's clock has the event, and is not asked each turn. */
+    bool fired = (l->timers.is_virtual || l->timers.clock) && vow__timers_check(l);
     if (!l->core.head)
         vow__watch_settle_down(l);
     if (!fired && l->timers.by_itself && !l->core.head && !has_events(l))
@@ -195,7 +196,7 @@ static enum turned turn_while_ready(struct vow__event_loop *l)
     do {
         before = l->core.handlers + l->callbacks;
         vow__drain(&l->core, l->core.budget);
-        vow__timers_check(l);
+        vow__timers_check(l); /* the kernel may take a moment with a deadline that has passed */
         turned = turn_base(l, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     } while (turned <= NOTHING_LEFT && !l->stop &&
              (l->core.head || l->core.handlers + l->callbacks != before));
