@@ -27,9 +27,9 @@ static void count_refusal(vow_loop *loop)
 
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
 {
-    if (p && p == loop->no_memory && loop->refusals)
-        loop->refusals--; /* the one below stands for it */
     vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
+    if (p && p->kind == K_REJECTED && p->value.as.p == refused->value.as.p)
+        vow_mark_handled(p); /* what is given stands for it: the same error */
     refused->outside++; /* before p goes: a freed loop lives by its handles */
     if (refused == loop->no_memory)
         count_refusal(loop);

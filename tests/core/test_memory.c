@@ -448,6 +448,37 @@ TEST(a_refusal_that_nobody_handles_is_reported_in_the_next_turn)
     give_lines_back(&lines);
 }
 
+static vow_promise *rejected_for_want_of_memory(vow_loop *loop)
+{
+    vow_test_fail_allocation(1, false);
+    return vow_resolved(loop, vow_text("no memory for it"));
+}
+
+TEST(want_of_memory_is_reported_once_however_often_it_is_met)
+{
+    struct trace seen = {""};
+    vow_on_unhandled(loop, note_unhandled, &seen);
+    vow_promise *p = rejected_for_want_of_memory(loop);
+    struct lines lines = exhaust_lines(loop);
+    vow_test_fail_allocation(1, true);
+    vow_unref(vow_then(vow_then(vow_ref(p), same, NULL), same, NULL));
+    vow_test_fail_allocation(0, false);
+    drain(loop);
+    EQ_TRACE(seen, "unhandled!ENOMEM");
+    EXPECT_UNHANDLED(1);
+    vow_unref(p);
+    give_lines_back(&lines);
+}
+
+static vow_value give_rejected(void *p) { return vow_v((vow_promise *)p); }
+
+TEST(a_clean_up_that_fails_with_the_very_error_it_replaces_loses_none)
+{
+    vow_promise *p = rejected_for_want_of_memory(loop), *q = rejected_for_want_of_memory(loop);
+    vow_test_fail_allocation(0, false);
+    EQ_INT(vow_run(loop, vow_finally(p, give_rejected, q), NULL), ENOMEM);
+}
+
 TEST_PLAIN(work_detached_without_memory_ends_with_its_loop)
 {
     vow_resolver *r;
