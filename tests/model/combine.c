@@ -155,6 +155,35 @@ static void interval_input(struct model *m, struct m_promise *c, size_t index,
         m_decide(m, c, outcome);
 }
 
+enum { TRIES = 3, LONGEST_WAIT = 6 };
+
+static void attempt_failed(struct model *m, struct m_promise *c, struct m_value error)
+{
+    if (m_is_cancel(error) || c->next == TRIES) {
+        if (m_is_error(c->state) && m_suppress(error, c->state))
+            c->state = m_none();
+        m_decide(m, c, error);
+        return;
+    }
+    m_release_state(m, c);
+    c->state = error;
+    uint64_t wait = c->wait < LONGEST_WAIT ? c->wait : LONGEST_WAIT;
+    c->wait *= 2;
+    await(m, c, m_promise_value(m_delay(m, wait)), 0);
+}
+
+static void retry_input(struct model *m, struct m_promise *c, size_t index, struct m_value outcome)
+{
+    if (index == 0 && !m_is_error(outcome)) {
+        c->next++;
+        await(m, c, step(m, c, M_ON_STEP, m_none()), 1);
+    } else if (index == 1 && m_is_error(outcome)) {
+        attempt_failed(m, c, outcome);
+    } else {
+        m_decide(m, c, outcome);
+    }
+}
+
 static bool may_start(const struct m_promise *c)
 {
     return c->next < c->count && c->elements.n - c->starter < c->limit;
@@ -240,6 +269,9 @@ static void input(struct model *m, struct m_promise *c, size_t index, struct m_v
         break;
     case M_REPEAT:
         repeat_input(m, c, outcome);
+        break;
+    case M_RETRY:
+        retry_input(m, c, index, outcome);
         break;
     case M_INTERVAL:
         interval_input(m, c, index, outcome);
@@ -335,11 +367,11 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
     return c ? c : m->no_loop;
 }
 
-struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms)
+struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute)
 {
     if (m_settled(p))
         return p;
-    struct m_promise *inputs[] = {p, m_delay(m, ms)};
+    struct m_promise *inputs[] = {p, m_delay_until(m, absolute ? ms : m->now + ms)};
     if (!m_settled(inputs[1]))
         return m_combine(m, M_TIMEOUT, 2, inputs);
     m_unref(m, p);
@@ -357,10 +389,13 @@ struct m_promise *m_repeat(struct model *m, enum m_policy policy, size_t n, size
     c->limit = limit ? limit : SIZE_MAX;
     c->every = n ? n : 1;
     c->due = m->now;
+    c->wait = 1;
     if (policy == M_REPEAT)
         await(m, c, (struct m_value){.type = M_AGAIN}, 0);
     else if (policy == M_REDUCE)
         await(m, c, m_int(0), 0);
+    else if (policy == M_RETRY)
+        await(m, c, m_none(), 0);
     else if (policy == M_INTERVAL)
         next_tick(m, c);
     else

@@ -64,7 +64,7 @@ enum m_kind {
 };
 enum m_policy {
     M_ALL, M_ANY, M_RACE, M_ALL_SETTLED, M_TIMEOUT, M_REPEAT, M_MAP, M_FOR_EACH, M_REDUCE,
-    M_INTERVAL
+    M_RETRY, M_INTERVAL
 };
 /* Which function of the user's is called. */
 enum m_role { M_ON_ANY, M_ON_VALUE, M_ON_ERROR, M_ON_EITHER, M_ON_FINALLY, M_ON_STEP, M_ON_EACH };
@@ -101,7 +101,7 @@ struct m_promise {
     bool decided, as_cause, starter;
     struct m_value state;         /* array or error being filled */
     size_t count, next, limit;
-    uint64_t every, due;
+    uint64_t every, due, wait;
 };
 
 struct m_host {
@@ -154,7 +154,7 @@ struct m_promise *m_attach(struct model *m, struct m_promise *p, uint32_t who);
 bool m_can_attach(const struct model *m, const struct m_promise *p);
 struct m_promise *m_context(struct model *m, struct m_promise *p);
 struct m_promise *m_shield(struct model *m, struct m_promise *p);
-void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who);
+void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who, bool destroy);
 struct m_promise *m_ref(struct m_promise *p);
 void m_unref(struct model *m, struct m_promise *p);
 void m_cancel(struct model *m, struct m_promise *p);
@@ -165,7 +165,8 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
 struct m_promise *m_repeat(struct model *m, enum m_policy policy, size_t n, size_t limit,
                            uint32_t who, bool destroy);
 struct m_promise *m_delay(struct model *m, uint64_t ms);
-struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms);
+struct m_promise *m_delay_until(struct model *m, uint64_t ms);
+struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute);
 
 size_t m_drain(struct model *m, size_t most);
 long m_poll(struct model *m);

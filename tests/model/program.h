@@ -45,8 +45,10 @@
     X(map, 2, "FN")                                                                     \
     X(for_each, 1, "FN")                                                                \
     X(reduce, 1, "FN")                                                                  \
+    X(retry, 1, "FN")                                                                   \
     X(delay, 4, "M")                                                                    \
-    X(timeout, 4, "PM")                                                                 \
+    X(timeout, 3, "PM")                                                                 \
+    X(deadline, 1, "PM")                                                                \
     X(interval, 1, "FM")                                                                \
     X(post, 3, "F")                                                                     \
     X(advance, 4, "M")                                                                  \
@@ -65,7 +67,7 @@ enum op_code {
 #define GIFTS(X)                                                                             \
     X(number, 10) X(none, 3) X(error, 5) X(same, 6) X(kept, 2) X(wrapped, 2) X(promise, 8)   \
     X(pending, 4) X(box, 3) X(own_cancel, 1) X(payload, 1) X(thenable, 3) X(again, 3)          \
-    X(delay, 2)
+    X(delay, 2) X(array, 1)
 
 enum gift {
 #define GIFT_NUMBER(name, weight) GIVE_##name,

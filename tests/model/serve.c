@@ -72,7 +72,8 @@ struct m_promise *m_shield(struct model *m, struct m_promise *p)
     return shield;
 }
 
-void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who)
+/* Refused, what would run on may use the data. */
+void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who, bool destroy)
 {
     struct m_promise *c = m_derive(m, p, M_DETACH);
     if (c) {
@@ -80,12 +81,13 @@ void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who)
         c->kept = true;
         c->role = on_error ? M_ON_ERROR : M_ON_ANY;
         c->who = who;
-        return;
+        c->destroy = destroy;
+    } else if (destroy) {
+        m_unref(m, m_refuse(m, p, true, who));
+    } else {
+        p->kept = p->kept || !m_settled(p);
+        m_unref(m, p);
     }
-    if (!m_settled(p))
-        p->kept = true;
-    m_unref(m, p);
-    m->host.destroyed(m->host.self, who);
 }
 
 /* Serving. */
@@ -146,7 +148,7 @@ static void call(struct model *m, struct m_promise *c, struct m_promise *s)
 static void fail_finally(struct model *m, struct m_promise *c, struct m_value error,
                          struct m_value outcome)
 {
-    bool two = m_is_error(outcome);
+    bool two = m_is_error(outcome) && outcome.object != error.object;
     bool left = two && !m_add_cause(error, outcome);
     m_settle(m, c, error);
     if (left)
@@ -250,7 +252,8 @@ static void end_detached(struct model *m, struct m_promise *c, struct m_promise 
         m->host.lost(m->host.self, c->who, s->value);
     else if (s->kind == M_REJECTED)
         m_report_error(m, m_keep(s->value));
-    m->host.destroyed(m->host.self, c->who);
+    if (c->destroy)
+        m->host.destroyed(m->host.self, c->who);
     m_user_end(m, c);
     m_free(m, c);
 }

@@ -66,6 +66,13 @@ static union any box(struct world *w, enum m_type type, uint32_t who)
     return any(m_box(w->loop, type, who));
 }
 static union any promise(void *p) { return any(m_promise_value(p)); }
+static union any array(struct world *w, union any a, union any b)
+{
+    struct m_value v = m_array(w->loop, 2);
+    v.object->contents.at[0] = a.model;
+    v.object->contents.at[1] = b.model;
+    return any(v);
+}
 static union any keep(union any v) { return any(m_keep(v.model)); }
 static bool is_error(union any v) { return m_is_error(v.model); }
 
@@ -141,9 +148,9 @@ static void *attach(struct world *w, void *p, uint32_t who) { return m_attach(w-
 static bool can_attach(struct world *w, void *p) { return m_can_attach(w->loop, p); }
 static void *context(struct world *w, void *p) { return m_context(w->loop, p); }
 static void *shield(struct world *w, void *p) { return m_shield(w->loop, p); }
-static void detach(struct world *w, void *p, bool on_error, uint32_t who)
+static void detach(struct world *w, void *p, bool on_error, uint32_t who, bool destroy)
 {
-    m_detach(w->loop, p, on_error, who);
+    m_detach(w->loop, p, on_error, who, destroy);
 }
 static void *combine(struct world *w, enum m_policy policy, size_t n, void **inputs)
 {
@@ -155,7 +162,10 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
     return m_repeat(w->loop, policy, n, limit, who, destroy);
 }
 static void *delay(struct world *w, uint64_t ms) { return m_delay(w->loop, ms); }
-static void *timeout(struct world *w, void *p, uint64_t ms) { return m_timeout(w->loop, p, ms); }
+static void *timeout(struct world *w, void *p, uint64_t ms, bool absolute)
+{
+    return m_timeout(w->loop, p, ms, absolute);
+}
 static long poll_loop(struct world *w) { return m_poll(w->loop); }
 static void advance(struct world *w, uint64_t ms) { m_advance(w->loop, ms); }
 static int post(struct world *w, uint32_t who) { return m_post(w->loop, who); }
@@ -209,6 +219,7 @@ const struct side model_side = {
     .wrapped = wrapped,
     .box = box,
     .promise = promise,
+    .array = array,
     .keep = keep,
     .is_error = is_error,
     .describe = describe,

@@ -120,6 +120,11 @@ static union any box(struct world *w, enum m_type type, uint32_t who)
                                          as_data(who), destroyed)};
 }
 static union any promise(void *p) { return (union any){.vow = vow_promise_value(p)}; }
+static union any array(struct world *w, union any a, union any b)
+{
+    (void)w;
+    return (union any){.vow = vow_array(2, (vow_value[]){a.vow, b.vow})};
+}
 static union any keep(union any v) { return (union any){.vow = vow_keep(v.vow)}; }
 static bool is_error(union any v) { return vow_is_error(v.vow); }
 
@@ -258,10 +263,10 @@ static void *shield(struct world *w, void *p)
     (void)w;
     return vow_shield(p);
 }
-static void detach(struct world *w, void *p, bool on_error, uint32_t who)
+static void detach(struct world *w, void *p, bool on_error, uint32_t who, bool destroy)
 {
     (void)w;
-    vow_detach(p, on_error ? lost : NULL, as_data(who), destroyed);
+    vow_detach(p, on_error ? lost : NULL, as_data(who), destroy ? destroyed : NULL);
 }
 static void *combine(struct world *w, enum m_policy policy, size_t n, void **inputs)
 {
@@ -280,18 +285,23 @@ static void *combine(struct world *w, enum m_policy policy, size_t n, void **inp
     }
 }
 /* Whenever one may have been made, and before the loop may close: an interval makes its own. */
+static void remember_timer(vow_promise *line, void *data)
+{
+    (void)data;
+    const struct vow__timer *timer = (const void *)line;
+    if (line->kind == K_OTHER)
+        places.timers[timer->number] = (uintptr_t)timer->resolver;
+}
 static void *remember_timers(vow_loop *loop, void *made)
 {
-    const struct vow__timers *timers = &vow__event_loop(loop)->timers;
-    for (size_t i = 0; i < timers->count; i++)
-        places.timers[timers->heap[i].timer->number] =
-            (uintptr_t)timers->heap[i].timer->resolver;
+    vow__each_line(loop, remember_timer, NULL);
     return made;
 }
 
 static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy)
 {
+    static const vow_retry_policy retries = {3, 1, 6, 2, 0, NULL, 1};
     vow_destroy_fn *done = destroy ? destroyed : NULL;
     void *data = as_data(who);
     switch (policy) {
@@ -303,6 +313,8 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
         return vow_for_each_with(w->loop, n, limit, on_each, data, done);
     case M_REDUCE:
         return vow_reduce_with(w->loop, n, vow_v(0), on_reduce, data, done);
+    case M_RETRY:
+        return vow_retry_with(w->loop, &retries, on_step, data, done);
     default:
         return remember_timers(w->loop, vow_interval_with(w->loop, n, on_step, data, done));
     }
@@ -314,9 +326,9 @@ static void *delay(struct world *w, uint64_t ms)
 {
     return remember_timers(w->loop, vow_delay(w->loop, ms));
 }
-static void *timeout(struct world *w, void *p, uint64_t ms)
+static void *timeout(struct world *w, void *p, uint64_t ms, bool absolute)
 {
-    return remember_timers(w->loop, vow_timeout(p, ms));
+    return remember_timers(w->loop, absolute ? vow_deadline(p, ms * 1000000) : vow_timeout(p, ms));
 }
 static long poll_loop(struct world *w) { return vow_poll(w->loop); }
 static void advance(struct world *w, uint64_t ms) { vow_clock_advance(w->loop, ms); }
@@ -407,6 +419,7 @@ const struct side vow_side = {
     .wrapped = wrapped,
     .box = box,
     .promise = promise,
+    .array = array,
     .keep = keep,
     .is_error = is_error,
     .describe = describe,

@@ -14,14 +14,16 @@ static bool busy(const struct model *m)
     return m->inside || m->in_run || m->draining || m->dropping || m->guarded || m->running;
 }
 
-struct m_promise *m_delay(struct model *m, uint64_t ms)
+struct m_promise *m_delay(struct model *m, uint64_t ms) { return m_delay_until(m, m->now + ms); }
+
+struct m_promise *m_delay_until(struct model *m, uint64_t ms)
 {
     struct m_promise *p = m_make(m, M_SOURCE);
     if (!p)
         return m_refuse(m, NULL, false, 0);
     m->live++; /* the timer */
     p->stop = p->timer = true;
-    p->deadline = m->now + ms;
+    p->deadline = ms;
     p->timer_number = m->timers_made++;
     size_t at = 0;
     while (at < m->timers.n && m->timers.at[at]->deadline <= p->deadline)

@@ -149,7 +149,7 @@ bool m_add_cause(struct m_value error, struct m_value other)
 static bool may_hold(const struct m_object *tree, const struct m_object *e)
 {
     for (;; tree = tree->cause.object) {
-        if (tree == e || tree->contents.n > 0 || is_object(tree->payload))
+        if (tree == e || tree->contents.n > 0 || tree->payload.type >= M_PROMISE)
             return true;
         if (!m_is_error(tree->cause))
             return false;

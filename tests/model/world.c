@@ -124,6 +124,19 @@ static union any new_box(struct world *w, enum m_type type, unsigned behaviour)
     return w->side->box(w, type, who);
 }
 
+/* Only such promises may hide in values: they wait for nothing, so there are no circles. */
+static void *take_fulfilled(struct world *w, unsigned a)
+{
+    void **slot = find_handle(w, a), *p = slot ? *slot : NULL;
+    struct text text = {.at = ""};
+    if (p)
+        w->side->outcome(&text, p);
+    if (!p || text.at[0] == '!' || text.at[0] == 'p')
+        return NULL;
+    *slot = NULL;
+    return p;
+}
+
 /* `in`: what the function that gives it was called with; NULL outside of functions. */
 static union any make(struct world *w, unsigned gift, unsigned with, const union any *in)
 {
@@ -150,7 +163,10 @@ static union any make(struct world *w, unsigned gift, unsigned with, const union
     case GIVE_box:
         return new_box(w, M_BOX, with);
     case GIVE_payload:
-        return side->payload(w, new_box(w, M_BOX, with));
+        p = with % 2 ? take_fulfilled(w, with) : NULL;
+        return side->payload(w, p ? side->promise(p) : new_box(w, M_BOX, with));
+    case GIVE_array:
+        return side->array(w, new_box(w, M_BOX, with), side->number((int)with));
     case GIVE_thenable:
         return new_box(w, M_THENABLE, with);
     case GIVE_again:
@@ -338,21 +354,28 @@ static void do_repeat(struct world *w, const struct op *op, enum m_policy policy
     keep_handle(w, w->side->repeat(w, policy, n, op->a / 5 % 3, who, destroy));
 }
 
-static void do_end(struct world *w, const struct op *op)
+static void do_attach(struct world *w, const struct op *op)
+{
+    void *p = take_handle(w, op->a);
+    if (p && w->side->can_attach(w, p)) {
+        uint32_t who = new_who(w, 0, op->b);
+        owe(w, who);
+        p = w->side->attach(w, p, who);
+    }
+    if (p)
+        keep_handle(w, p);
+}
+
+static void do_detach(struct world *w, const struct op *op)
 {
     void *p = take_handle(w, op->a);
     if (!p)
         return;
-    if (op->code == OP_attach && !w->side->can_attach(w, p)) {
-        keep_handle(w, p);
-        return;
-    }
     uint32_t who = new_who(w, 0, op->b);
-    owe(w, who);
-    if (op->code == OP_attach)
-        keep_handle(w, w->side->attach(w, p, who));
-    else
-        w->side->detach(w, p, op->c % 2, who);
+    bool destroy = op->c % 2, on_error = op->c / 2 % 2;
+    if (destroy)
+        owe(w, who);
+    w->side->detach(w, p, on_error, who, destroy);
 }
 
 static void do_post(struct world *w, const struct op *op)
@@ -371,8 +394,9 @@ static void do_time(struct world *w, const struct op *op)
         keep_handle(w, w->side->delay(w, op->c % 16));
         break;
     case OP_timeout:
+    case OP_deadline:
         if ((p = take_handle(w, op->a)) != NULL)
-            keep_handle(w, w->side->timeout(w, p, op->c % 16));
+            keep_handle(w, w->side->timeout(w, p, op->c % 16, op->code == OP_deadline));
         break;
     case OP_poll:
         text_number(event(w, "polled ", 0), (uint64_t)w->side->poll(w));
@@ -457,20 +481,24 @@ void world_do(struct world *w, const struct op *op)
     case OP_map:
     case OP_for_each:
     case OP_reduce:
+    case OP_retry:
         do_repeat(w, op, (enum m_policy)(M_REPEAT + op->code - OP_repeat));
         break;
     case OP_interval:
         do_repeat(w, op, M_INTERVAL);
         break;
-    case OP_detach:
     case OP_attach:
-        do_end(w, op);
+        do_attach(w, op);
+        break;
+    case OP_detach:
+        do_detach(w, op);
         break;
     case OP_post:
         do_post(w, op);
         break;
     case OP_delay:
     case OP_timeout:
+    case OP_deadline:
     case OP_poll:
     case OP_advance:
     case OP_close:
@@ -498,14 +526,6 @@ void world_begin(struct world *w, const struct side *side, const struct program 
     memset(w->handles, 0, sizeof w->handles);
     memset(w->resolvers, 0, sizeof w->resolvers);
     side->begin(w);
-}
-
-size_t world_handles(struct world *w)
-{
-    size_t n = 0;
-    for (unsigned i = 0; i < SLOTS; i++)
-        n += w->handles[i] != NULL;
-    return n;
 }
 
 void world_let_go(struct world *w)

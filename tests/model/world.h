@@ -40,6 +40,7 @@ struct side {
     union any (*wrapped)(struct world *w, union any error, int code);
     union any (*box)(struct world *w, enum m_type type, uint32_t who);
     union any (*promise)(void *p);
+    union any (*array)(struct world *w, union any a, union any b);
     union any (*keep)(union any v);
     bool (*is_error)(union any v);
     void (*describe)(struct text *text, union any v);
@@ -59,12 +60,12 @@ struct side {
     bool (*can_attach)(struct world *w, void *p);
     void *(*context)(struct world *w, void *p);
     void *(*shield)(struct world *w, void *p);
-    void (*detach)(struct world *w, void *p, bool on_error, uint32_t who);
+    void (*detach)(struct world *w, void *p, bool on_error, uint32_t who, bool destroy);
     void *(*combine)(struct world *w, enum m_policy policy, size_t n, void **inputs);
     void *(*repeat)(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
-    void *(*timeout)(struct world *w, void *p, uint64_t ms);
+    void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
     size_t (*drain)(struct world *w, size_t most);
     long (*poll)(struct world *w);
     void (*advance)(struct world *w, uint64_t ms);
@@ -99,7 +100,6 @@ void world_begin(struct world *w, const struct side *side, const struct program 
 void world_do(struct world *w, const struct op *op);
 void world_let_go(struct world *w); /* of everything it holds */
 void world_end(struct world *w);
-size_t world_handles(struct world *w);
 
 /* What the sides call. */
 union any world_call(struct world *w, enum m_role role, uint32_t who, union any in);
