@@ -6,7 +6,8 @@
  *
  * Deadlines are on the monotonic clock, in nanoseconds; none fires early; equal ones
  * fire in the order they were made; one that has passed fires at the next turn, never
- * inside the call. A dropped or cancelled delay is gone at once and does not hold the
+ * inside the call. Where several fire at once, those that come right after share the next
+ * wake-up, a microsecond later for each, at most 250. A dropped or cancelled delay is gone at once and does not hold the
  * loop. Loop's thread only.
  */
 #ifndef VOW_TIMER_H

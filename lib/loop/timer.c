@@ -16,7 +16,7 @@
 #include <sys/timerfd.h>
 #endif
 
-enum { MS = 1000000 }; /* nanoseconds */
+enum { MS = 1000000, CROWD_NS = 250000 }; /* nanoseconds */
 
 static uint64_t real_now(void)
 {
@@ -156,13 +156,13 @@ static uint64_t fire_due(struct vow__event_loop *l)
 
 /* How long the next wake-up may wait, in ns. A replaced clock that stands still is asked
  * again each millisecond, not each turn. Where timers are so many that several fire at once,
- * the next ones come together too, at most a millisecond late: a wake-up costs more than
- * some timers. One alone is never made to wait. */
+ * the next ones come together too, at most CROWD_NS late: a wake-up costs more than some
+ * timers. One alone is never made to wait. */
 static uint64_t pause_after(const struct vow__timers *t, uint64_t fired)
 {
     if (fired == 0)
         return t->clock ? MS : 0;
-    return fired < 2 ? 0 : fired < 250 ? fired * (MS / 250) : MS;
+    return fired < 2 ? 0 : fired < CROWD_NS / 1000 ? fired * 1000 : CROWD_NS;
 }
 
 void vow__timers_look(struct vow__event_loop *l)

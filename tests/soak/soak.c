@@ -131,7 +131,8 @@ int main(int argc, char **argv)
     must(loop != NULL, "no loop");
     vow_clock_virtual(loop, false);
     size_t bytes = 0, blocks = 0;
-    long resident = 0;
+    long resident = resident_kib();
+    printf("%llu cycles, %ld KiB resident\n", (unsigned long long)cycles, resident);
     for (uint64_t n = 1; n <= batches; n++) {
         batch(loop);
         if (n % tenth)
