@@ -40,11 +40,12 @@ static void nothing_to_stop(void *data) { (void)data; }
 static void promise_ended(void *data)
 {
     vow_remote_resolver *r = data;
-    int was = OPEN;
     /* relaxed: nothing is handed over with it; a claimer that comes too late releases its
-     * own value */
-    atomic_compare_exchange_strong_explicit(&r->state, &was, GONE, memory_order_relaxed,
-                                            memory_order_relaxed);
+     * own value. CLAIMED stays: no need to try. */
+    int was = atomic_load_explicit(&r->state, memory_order_relaxed);
+    if (was == OPEN)
+        atomic_compare_exchange_strong_explicit(&r->state, &was, GONE, memory_order_relaxed,
+                                                memory_order_relaxed);
     r->resolver = NULL;
     if (was != CLAIMED)
         vow__errand_end(&r->errand);
