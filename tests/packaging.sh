@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# packaging.sh - builds vow with the libevent and Check of subprojects/, as where the system
+# has none, runs the tests on them, installs the whole and uses it. The sources are Debian's,
+# so that no other network is needed; they are kept in build-packaging.
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/tests/setup.sh"
+kept=$top/build-packaging
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/vow prefix=$work/prefix
+passed=0 failed=0
+
+check() { # NAME COMMAND... : one check; what the command prints is shown when it fails
+    local name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "packaging: $name:"
+        tail -n 60 "$work/log"
+    fi
+}
+
+skip() {
+    echo "SKIPPED: $*"
+    exit 77
+}
+
+# download : both sources into build-packaging, with package lists of its own
+download() {
+    local apt=$work/apt options
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts" "$kept"
+    if [ -f /etc/apt/sources.list.d/debian.sources ]; then
+        sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$apt/src.sources"
+        options=(-o "Dir::Etc::sourcelist=$apt/src.sources")
+    elif [ -f /etc/apt/sources.list ]; then
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$apt/src.list"
+        options=(-o "Dir::Etc::sourcelist=$apt/src.list")
+    else
+        return 1
+    fi
+    options+=(-o "Dir::Etc::sourceparts=$apt/parts" -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache"
+        -o APT::Sandbox::User=root)
+    quietly apt-get "${options[@]}" update -qq &&
+        (cd "$kept" && quietly apt-get "${options[@]}" source -qq --download-only libevent check)
+}
+
+# value WRAP KEY : what a wrap says
+value() { sed -n "s/^$2 = //p" "$top/subprojects/$1.wrap"; }
+
+# The tree as it is, not as it was committed, with the sources where Meson looks for them: it
+# unpacks and patches libevent itself, and of Check, which it would clone, finds the clone.
+tree_with_sources() {
+    mkdir -p "$tree/subprojects/packagecache" &&
+        (cd "$top" && git ls-files -z --cached --others --exclude-standard | tar c --null --ignore-failed-read -T -) |
+        tar x -C "$tree" &&
+        cp "$kept"/libevent_2.1.12-stable.orig.tar.gz "$tree/subprojects/packagecache/$(value libevent source_filename)" &&
+        tar xf "$kept/check_0.15.2.orig.tar.gz" -C "$tree/subprojects" &&
+        cp -r "$tree/subprojects/packagefiles/check/." "$tree/subprojects/$(value check directory)/"
+}
+
+without_system() { PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig "$@"; }
+setup() { # DIR OPTION... : of the tree, where nothing can be downloaded
+    local dir=$1
+    shift
+    meson setup "$work/$dir" "$tree" --fatal-meson-warnings --wrap-mode=nodownload --prefix="$prefix" --libdir=lib \
+        -Dexamples=disabled "$@"
+}
+
+bundled() { # the tests too; warnings are errors, but libevent's are not ours
+    setup bundled -Dbundled=always -Dtests=enabled -Dwerror=true && ninja --quiet -C "$work/bundled"
+}
+not_the_systems() { # NAME : a program or library there
+    ldd "$work/bundled/$1" | grep "libevent_core.* => $work/" && ! ldd "$work/bundled/$1" | grep 'libevent_core-\|libcheck'
+}
+
+auto() { # DIR OPTION... : without the system's, is the bundled one taken? Only configured.
+    without_system setup "$@" && [ -d "$work/$1/subprojects" ]
+}
+refused() { ! without_system setup "$@"; }
+left_alone() { # no Check is fetched for tests that nobody asked for
+    without_system setup "$1" && ! ls "$work/$1"/subprojects/check* 2>/dev/null
+}
+with_system() { setup "$1" && ! ls "$work/$1"/subprojects 2>/dev/null; }
+
+installed() { # vow and its libevent, used through pkg-config
+    meson install -C "$work/bundled" --no-rebuild || return
+    local form flags
+    for form in "" --static; do
+        read -ra flags < <(without_system pkg-config --cflags --libs $form vow) &&
+            [ "${#flags[@]}" -gt 0 ] || return
+        [ -z "$form" ] || flags=("${flags[@]/#-lvow/-l:libvow.a}")
+        # where libvow.so finds libevent: a prefix of its own is not where the system looks
+        LD_LIBRARY_PATH=$prefix/lib gcc -std=c11 -Wall -Werror "$tree/tests/install/prog.c" \
+            -o "$work/prog$form" "${flags[@]}" && LD_LIBRARY_PATH=$prefix/lib "$work/prog$form" || return
+    done
+    ! ls "$prefix"/lib/libcheck* 2>/dev/null
+}
+
+# user NAME OPTIONS TEST... : somebody else's project with vow in subprojects/ and those default
+# options for it, whose program then passes the test
+user() {
+    local dir=$work/$1 wanted=$2
+    shift 2
+    mkdir -p "$dir/subprojects" && ln -s "$tree" "$dir/subprojects/vow" &&
+        cp "$tree/tests/install/prog.c" "$dir/" || return
+    cat >"$dir/meson.build" <<END_OF_BUILD
+project('user', 'c', meson_version: '>= 1.0.0', default_options: ['c_std=c11', 'werror=true', 'default_library=static'])
+executable('prog', 'prog.c', dependencies: dependency('vow', default_options: [$wanted]))
+END_OF_BUILD
+    without_system meson setup "$dir/build" "$dir" --wrap-mode=nodownload --fatal-meson-warnings &&
+        meson compile -C "$dir/build" && "$dir/build/prog" && "$@" "$dir/build/prog"
+}
+one_libevent() { ldd "$1" | grep 'libvow.so' && ldd "$1" | grep 'libevent_core.so.7'; }
+all_static() { ! ldd "$1" | grep 'libvow\|libevent'; }
+
+if ! ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1; then
+    command -v apt-get >/dev/null || skip "no apt-get to get the sources of libevent and Check with"
+    download || skip "the sources of libevent and Check cannot be had"
+    ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1 ||
+        skip "this Debian has another libevent than 2.1.12 or Check than 0.15.2"
+fi
+check "a tree with the sources" tree_with_sources
+check "bundled=always" bundled
+if [ "$failed" -eq 0 ]; then
+    check "libvow.so uses the bundled libevent" not_the_systems lib/libvow.so
+    check "a test uses the bundled libevent and Check" not_the_systems tests/test-core-drop
+    # Of the test programs only whether each passed: what they test is counted elsewhere.
+    check "the tests" meson test -C "$work/bundled" --no-rebuild --no-suite long
+    check "the installed form" installed
+fi
+prefix=$work/nowhere
+check "bundled=auto, without the system's" auto auto -Dtests=enabled
+check "bundled=auto, without, tests=auto" left_alone left-alone
+check "bundled=never, without the system's" refused never -Dbundled=never
+check "bundled=auto, with the system's" with_system with-system
+check "as a subproject" user shared "" one_libevent
+check "as a subproject, static" user static "'default_library=static'" all_static
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
