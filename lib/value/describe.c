@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,12 +125,18 @@ static void put_payload(struct sink *s, vow_value v, vow_style style)
         put(s, v.type->name);
 }
 
+/* "timed out after 300 ms" needs no text of the system's, which speaks of connections. */
+static bool says_it_timed_out(const vow_error *e, const char *said)
+{
+    return vow_error_is(e, vow_errno_domain(), ETIMEDOUT) && strstr(said, "timed out") != NULL;
+}
+
 /* The domain's text closes what `said` has not said already. */
 static void put_domain_text(struct sink *s, const vow_error *e, const char *said)
 {
     const char *text = domain_text(e);
 
-    if (ends_with(said, text))
+    if (ends_with(said, text) || says_it_timed_out(e, said))
         return;
     put(s, ": ");
     put(s, text);

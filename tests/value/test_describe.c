@@ -215,3 +215,9 @@ TEST_PLAIN(a_long_chain_is_described_to_its_end)
     EQ_UINT(strlen(text), sizeof text - 1);
     vow_error_unref(e);
 }
+
+TEST_PLAIN(what_says_that_it_timed_out_is_not_told_of_a_connection)
+{
+    vow_error *e = vow_error_new(vow_errno_domain(), ETIMEDOUT, "timed out after 5 ms");
+    EQ_TEXT(described(e, VOW_ONE_LINE), "timed out after 5 ms");
+}
