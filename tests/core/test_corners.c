@@ -107,6 +107,25 @@ TEST(a_thenable_may_drop_its_promise_and_keep_the_resolver)
     EQ_INT(destroyed, 1);
 }
 
+static void settle_twice(UNUSED void *object, vow_resolver *r)
+{
+    vow_resolve(r, vow_v(1));
+    vow_resolve(r, vow_v(2));
+}
+static const vow_type twice_type = {.size = sizeof(vow_type),
+                                    .name = "twice",
+                                    .ref = dropper_ref,
+                                    .unref = dropper_unref,
+                                    .then = settle_twice};
+
+TEST_PANICS(a_thenable_cannot_settle_twice_in_its_own_hook, "the resolver was used already")
+{
+    int object;
+    vow_promise *p = vow_resolved(loop, vow_of(&twice_type, &object));
+    drain(loop);
+    vow_unref(p);
+}
+
 /* A cancel whose stop hook drops everything, inside the handler of one of the inputs. */
 
 static void stop_and_drop(void *data)
@@ -302,6 +321,25 @@ TEST(rejecting_with_a_promise_inside_the_error_does_not_follow_it)
     vow_resolver_drop(inner);
 }
 
+struct owner {
+    vow_promise *own;
+    int destroyed;
+};
+static void count_and_drop(void *data)
+{
+    struct owner *owner = data;
+    owner->destroyed++;
+    owner->own = vow_unref(owner->own);
+}
+
+TEST(data_is_destroyed_once_though_its_destructor_drops_its_own_promise)
+{
+    struct owner owner = {NULL, 0};
+    owner.own = vow_attach(vow_resolved(loop, vow_v(1)), &owner, count_and_drop);
+    drain(loop);
+    EQ_INT(owner.destroyed, 1);
+}
+
 static vow_value is_not_destroyed(UNUSED vow_value v, void *destroyed)
 {
     EQ_INT(*(int *)destroyed, 0);
@@ -319,7 +357,9 @@ TEST(a_value_lives_until_its_last_handler_has_returned)
     vow_unref(q);
     vow_unref(p);
     destroyed = 0;
-    p = vow_then(vow_resolved(loop, counted(&destroyed)), is_not_destroyed, &destroyed);
+    vow_resolver *r;
+    p = vow_then(vow_promise_new(loop, &r), is_not_destroyed, &destroyed);
+    vow_resolve(r, counted(&destroyed));
     drain(loop);
     EQ_INT(destroyed, 1);
     vow_unref(p);
