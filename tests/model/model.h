@@ -109,6 +109,7 @@ struct m_host {
     struct m_value (*call)(void *self, enum m_role role, uint32_t who, struct m_value in);
     void (*posted)(void *self, uint32_t who);
     void (*destroyed)(void *self, uint32_t who);
+    void (*discarded)(void *self, uint32_t who); /* of a post that never ran */
     void (*stopped)(void *self, uint32_t who, struct m_promise *resolver);
     void (*lost)(void *self, uint32_t who, struct m_value error);
     void (*unhandled)(void *self, struct m_value error, bool late);

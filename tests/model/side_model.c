@@ -14,6 +14,7 @@ static struct m_value call(void *self, enum m_role role, uint32_t who, struct m_
     return world_call(self, role, who, (union any){.model = in}).model;
 }
 static void destroyed(void *self, uint32_t who) { world_destroyed(self, who); }
+static void discarded(void *self, uint32_t who) { world_discarded(self, who); }
 static void stopped(void *self, uint32_t who, struct m_promise *r) { world_stopped(self, who, r); }
 static void unhandled(void *self, struct m_value e, bool late)
 {
@@ -193,6 +194,7 @@ static void begin(struct world *w)
     m_begin(&the_model, (struct m_host){.self = w,
                                         .call = call,
                                         .destroyed = destroyed,
+                                        .discarded = discarded,
                                         .stopped = stopped,
                                         .unhandled = unhandled,
                                         .lost = lost,

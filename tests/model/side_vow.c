@@ -4,6 +4,7 @@
  * counts. What it calls finds its world through `here`.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/loop.h"
 #include "loop/heap.h"
@@ -45,6 +46,14 @@ static vow_value on_reduce(vow_value v, size_t i, void *data)
 static void lost(const vow_error *e, void *data)
 {
     world_lost(here, as_who(data), (union any){.vow = borrowed(e)});
+}
+static bool closing; /* posts are discarded */
+static void post_destroyed(void *data)
+{
+    if (closing)
+        world_discarded(here, as_who(data));
+    else
+        world_destroyed(here, as_who(data));
 }
 static void posted(void *data) { world_posted(here, as_who(data)); }
 static void destroyed(void *data) { world_destroyed(here, as_who(data)); }
@@ -340,8 +349,8 @@ static int post(struct world *w, uint32_t who)
     if (!remote)
         remote = vow_remote_new(w->loop);
     if (remote)
-        return vow_post(remote, posted, as_data(who), destroyed) ? -1 : 0;
-    world_destroyed(w, who);
+        return vow_post(remote, posted, as_data(who), post_destroyed) ? -1 : 0;
+    post_destroyed(as_data(who));
     return -1;
 }
 
@@ -349,13 +358,19 @@ static void (*vows_finish)(vow_loop *loop);
 static void finish(vow_loop *loop)
 {
     remember_timers(loop, NULL);
+    bool was = closing;
+    closing = true;
     vows_finish(loop);
+    closing = was;
 }
 static size_t close_loop(struct world *w)
 {
     vow_loop *loop = w->loop;
     remember_timers(loop, NULL);
+    bool was = closing;
+    closing = true;
     size_t left = vow_loop_close(loop);
+    closing = was;
     if (loop->finish && loop->finish != finish) {
         vows_finish = loop->finish;
         loop->finish = finish;
@@ -393,6 +408,8 @@ static void begin(struct world *w)
 {
     here = w;
     vow_on_panic(panicked, NULL);
+    places.told = places.asked = 0;
+    memset(places.timers, 0, sizeof places.timers); /* so that no program depends on others */
     w->loop = vow_loop_new();
     if (!w->loop)
         interpreter_failed("no loop");

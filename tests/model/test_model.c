@@ -106,12 +106,13 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 #define SLOWED_DOWN 1
 #endif
 #endif
-#ifndef PROGRAMS /* each test */
+#ifndef PROGRAMS /* of each test */
 #ifdef SLOWED_DOWN
 #define PROGRAMS 1000
 #else
 #define PROGRAMS 5000
 #endif
+#define FIRST_PROGRAM 1
 #endif
 
 static void run_programs(uint64_t first, uint64_t n)
@@ -135,7 +136,7 @@ static void run_part(unsigned part)
     const char *slow = getenv("VOW_TEST_SLOW");
     uint64_t n = slow && *slow ? 50 : PROGRAMS;
     if (!getenv("VOW_SEED") && !getenv("VOW_PROGRAMS"))
-        run_programs(1 + part * n, n);
+        run_programs(FIRST_PROGRAM + part * n, n);
 }
 
 TEST_PLAIN(programs_that_are_asked_for_do_what_the_model_does)

@@ -110,8 +110,8 @@ static bool turn_base(struct model *m)
 
 int m_post(struct model *m, uint32_t who)
 {
-    if (m->closing || m->posts_refused) {
-        m->host.destroyed(m->host.self, who);
+    if (m->posts_refused) {
+        (m->closed ? m->host.destroyed : m->host.discarded)(m->host.self, who);
         return -1;
     }
     if (m->post_count == m->post_room) {
@@ -220,7 +220,7 @@ static void close_now(struct model *m)
     m->post_count = m->post_room = 0;
     m->posts_refused = true;
     for (size_t i = 0; i < n; i++)
-        m->host.destroyed(m->host.self, posts[i]);
+        m->host.discarded(m->host.self, posts[i]);
     free(posts);
     m->closing = true;
     m->host.closing(m->host.self);

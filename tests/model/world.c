@@ -206,13 +206,19 @@ union any world_call(struct world *w, enum m_role role, uint32_t who, union any 
     return make(w, behaviour->give, behaviour->with, has_input ? &in : NULL);
 }
 
-void world_destroyed(struct world *w, uint32_t who)
+/* It does nothing itself: what would come of that could not be told to the model (places). */
+void world_discarded(struct world *w, uint32_t who)
 {
     event(w, "destroy", who);
     if (!w->owes[who >> 6])
         interpreter_failed("#%u was destroyed twice", (unsigned)(who >> 6));
     w->owes[who >> 6] = false;
     w->owed--;
+}
+
+void world_destroyed(struct world *w, uint32_t who)
+{
+    world_discarded(w, who);
     act(w, who);
 }
 

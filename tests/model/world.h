@@ -104,6 +104,7 @@ void world_end(struct world *w);
 /* What the sides call. */
 union any world_call(struct world *w, enum m_role role, uint32_t who, union any in);
 void world_destroyed(struct world *w, uint32_t who);
+void world_discarded(struct world *w, uint32_t who); /* the loop is closing */
 void world_stopped(struct world *w, uint32_t who, void *resolver);
 void world_unhandled(struct world *w, union any error, bool late);
 void world_lost(struct world *w, uint32_t who, union any error);
