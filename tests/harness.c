@@ -20,12 +20,13 @@ static pthread_t main_thread;
 static bool forks; /* Check gives every test a process */
 
 #ifdef VOW_COVERAGE
-/* Only exit() writes down what has run: the linker sends the other two ways to end here. */
+/* Only exit() writes down what has run: the linker sends the other ways to end here. */
 void __gcov_dump(void);
 VOW_NORETURN void __real__exit(int status);
 VOW_NORETURN void __real_abort(void);
 VOW_NORETURN void __wrap__exit(int status);
 VOW_NORETURN void __wrap_abort(void);
+int __wrap_execl(const char *path, const char *first, ...);
 void __wrap__exit(int status)
 {
     __gcov_dump();
@@ -35,6 +36,12 @@ void __wrap_abort(void)
 {
     __gcov_dump();
     __real_abort();
+}
+int __wrap_execl(const char *path, const char *first, ...) /* of at most one argument */
+{
+    char *arguments[] = {(char *)first, NULL};
+    __gcov_dump();
+    return execv(path, arguments);
 }
 #endif
 

@@ -378,3 +378,36 @@ TEST(a_value_that_passes_two_ways_arrives_both_ways)
     vow_unref(q);
     EQ_INT(destroyed, 1);
 }
+
+TEST(a_late_consumer_that_is_cancelled_leaves_the_value_to_those_before_it)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_resolver *r;
+    vow_promise *source = vow_promise_new(loop, &r);
+    vow_promise *p = vow_then(vow_ref(source), note_value, &a);
+    vow_resolve(r, vow_text("text"));
+    vow_promise *late = vow_handle(source, note_value, &b);
+    vow_cancel(late);
+    drain(loop);
+    EQ_TRACE(seen, "a=text b!ECANCELED");
+    vow_unref(p);
+    vow_unref(late);
+}
+
+TEST(a_follower_that_was_cut_off_keeps_its_place_when_its_handle_goes)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"};
+    vow_resolver *r, *followed_r;
+    vow_promise *followed = vow_promise_new(loop, &followed_r), *p = vow_promise_new(loop, &r);
+    vow_promise *q = vow_handle(vow_ref(p), note_value, &a);
+    vow_resolve(r, vow_v(vow_ref(followed)));
+    vow_cancel(p);
+    vow_unref(p);
+    drain(loop);
+    EQ_TRACE(seen, "a!ECANCELED");
+    vow_unref(q);
+    vow_unref(followed);
+    vow_resolver_drop(followed_r);
+}

@@ -118,6 +118,7 @@ TEST_PLAIN(a_timer_without_descriptor_and_memory_is_rejected)
     EQ_INT(run_code(loop_, vow_delay(loop_, 1)), ENOMEM);
     failing_timerfds = 1;
     EQ_INT(run_code(loop_, vow_delay(loop_, 1)), 0);
+    EQ_INT(run_code(loop_, vow_delay_until(loop_, 1)), 0); /* long past */
     vow_loop_free(loop_);
 }
 
@@ -155,6 +156,72 @@ TEST_PLAIN(a_clock_of_ones_own_has_due_timers_and_some_for_the_end_of_time)
     vow_loop_free(loop_);
 }
 
+TEST_PLAIN(a_dropped_timer_that_was_the_first_makes_no_other_one_early)
+{
+    vow_loop *loop_ = real_loop();
+    uint64_t before = vow_now(loop_);
+    vow_promise *first = vow_delay(loop_, 2), *second = vow_delay(loop_, 20);
+    vow_unref(first); /* the descriptor stays set for it */
+    EQ_INT(run_code(loop_, second), 0);
+    CHECK(vow_now(loop_) - before >= 20000000);
+    vow_loop_free(loop_);
+}
+
+static void make_delay(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
+{
+    vow_loop *loop = *(vow_loop **)data;
+    vow_detach(vow_delay(loop, 0), NULL, NULL, NULL);
+}
+
+TEST(a_timer_made_due_by_a_callback_of_the_programs_own_fires_without_a_jump)
+{
+    struct event *event = evtimer_new(vow_loop_base(loop), make_delay, &loop);
+    struct timeval at_once = {0, 0};
+    event_add(event, &at_once);
+    vow_clock_advance(loop, 5);
+    vow_clock_advance(loop, 0);
+    EQ_UINT(vow_now(loop), 5000000);
+    vow_counts counts = vow_stats(loop);
+    EQ_UINT(counts.timers, 0);
+    event_free(event);
+}
+
+static void stop_dispatch(evutil_socket_t fd UNUSED, short what UNUSED, void *data)
+{
+    event_base_loopbreak(data);
+}
+
+TEST_PLAIN(a_clock_of_ones_own_that_stands_still_is_asked_again_now_and_then)
+{
+    uint64_t now = 1000;
+    struct timeval soon = {0, 20000};
+    vow_loop *loop_ = real_loop();
+    struct event_base *base = vow_loop_base(loop_);
+    struct event *end = evtimer_new(base, stop_dispatch, base);
+    vow_loop_set_clock(loop_, still, &now);
+    vow_promise *p = vow_delay(loop_, 1);
+    event_add(end, &soon);
+    event_base_dispatch(base);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    now += 1000000;
+    EQ_INT(run_code(loop_, p), 0);
+    event_free(end);
+    vow_loop_free(loop_);
+}
+
+TEST_PLAIN(a_timer_after_a_crowd_fires_too)
+{
+    int fired = 0;
+    vow_loop *loop_ = real_loop();
+    uint64_t at = vow_now(loop_) + 1000000;
+    for (int i = 0; i < 2000; i++)
+        vow_detach(vow_then(vow_delay_until(loop_, at), count_value, &fired), NULL, NULL, NULL);
+    EQ_INT(run_code(loop_, vow_delay_until(loop_, at + 1000000)), 0);
+    EQ_INT(vow_run_all(loop_), 0); /* a budget may have left some */
+    EQ_INT(fired, 2000);
+    vow_loop_free(loop_);
+}
+
 /* Calls from odd places. */
 
 static void enter_and_leave(void *data)
@@ -179,6 +246,22 @@ TEST(enter_and_leave_inside_a_stop_hook_serve_later)
     EQ_TRACE(seen, "later=1");
     vow_unref(p);
     vow_unref(later);
+}
+
+static void turn_inside(void *data)
+{
+    vow_loop *loop = *(vow_loop **)data;
+    EQ_INT(vow_poll(loop), -1);
+    EQ_INT(vow_run_all(loop), EDEADLK);
+}
+
+TEST(a_stop_hook_cannot_turn_the_loop)
+{
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(loop, &r);
+    vow_on_stop(r, turn_inside, &loop, NULL);
+    vow_cancel(p);
+    vow_unref(p);
 }
 
 static void reject_enter_and_leave(void *data)
@@ -224,6 +307,13 @@ TEST(enter_and_leave_inside_a_handler_serve_nothing_under_it)
 TEST_PANICS(attaching_to_no_base_is_misuse, "vow_loop_attach: the base is NULL")
 {
     vow_loop_attach(NULL);
+}
+
+TEST_PANICS(a_remote_promise_needs_a_remote, "on a wrong thread, or the loop is freed")
+{
+    vow_remote_resolver *r;
+    vow_promise *p = vow_promise_new_remote(NULL, &r);
+    vow_unref(p);
 }
 
 struct from_callback {

@@ -39,6 +39,12 @@ TEST_PLAIN(words_that_are_the_whole_message_are_not_said_twice)
     EQ_TEXT(in_a_line(v), "Input/output error: disk: Input/output error");
 }
 
+TEST_PLAIN(a_time_that_ran_out_without_saying_so_is_said_in_the_systems_words)
+{
+    EQ_TEXT(in_a_line(vow_fail(ETIMEDOUT, "no answer")), "no answer: Connection timed out");
+    EQ_TEXT(in_a_line(vow_fail(ETIMEDOUT, "timed out after 1 ms")), "timed out after 1 ms");
+}
+
 TEST_PLAIN(each_code_of_vows_has_words_of_its_own)
 {
 #define HAS_WORDS(name, number, words)            \
