@@ -127,7 +127,7 @@ static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
         if ((n->flags & (F_QUEUED | F_CANCEL)) || vow__settled(n->source)) {
             bool again = n->flags & F_CANCEL;
             n->flags |= F_CANCEL; /* keeps its place in the queue, as a rejection */
-            if (!again) /* else it was cut off, or has done so */
+            if (!again)           /* else it was cut off, or has done so */
                 let_value_go(n->source, n);
             return;
         }

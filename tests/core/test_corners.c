@@ -411,3 +411,85 @@ TEST(a_follower_that_was_cut_off_keeps_its_place_when_its_handle_goes)
     vow_unref(followed);
     vow_resolver_drop(followed_r);
 }
+
+TEST(a_consumer_that_is_cancelled_leaves_the_value_to_a_late_one)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_resolver *r;
+    vow_promise *source = vow_promise_new(loop, &r);
+    vow_promise *p = vow_handle(vow_ref(source), note_value, &a);
+    vow_resolve(r, vow_text("text"));
+    vow_promise *late = vow_then(source, note_value, &b);
+    vow_cancel(p);
+    drain(loop);
+    EQ_TRACE(seen, "a!ECANCELED b=text");
+    vow_unref(p);
+    vow_unref(late);
+}
+
+struct canceller {
+    vow_promise *victim;
+    int *destroyed;
+};
+static vow_value cancel_the_next(UNUSED vow_value v, void *data)
+{
+    struct canceller *c = data;
+    vow_cancel(c->victim);
+    EQ_INT(*c->destroyed, 0);
+    return vow_none();
+}
+
+TEST(a_value_lives_under_its_handler_though_that_cancels_the_last_other_consumer)
+{
+    struct trace seen = {""};
+    struct note b = {&seen, "b"};
+    int destroyed = 0;
+    struct canceller c = {NULL, &destroyed};
+    vow_resolver *r;
+    vow_promise *source = vow_promise_new(loop, &r);
+    vow_promise *p = vow_then(vow_ref(source), cancel_the_next, &c);
+    c.victim = vow_handle(source, note_value, &b);
+    vow_resolve(r, counted(&destroyed));
+    drain(loop);
+    EQ_TRACE(seen, "b!ECANCELED");
+    EQ_INT(destroyed, 1);
+    vow_unref(p);
+    vow_unref(c.victim);
+}
+
+/* Followers whose last handle goes. */
+
+TEST(a_follower_may_be_let_go_when_what_it_follows_has_settled)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"};
+    vow_resolver *r, *followed_r;
+    vow_promise *followed = vow_promise_new(loop, &followed_r), *p = vow_promise_new(loop, &r);
+    vow_promise *q = vow_then(vow_ref(p), note_value, &a);
+    vow_resolve(r, vow_v(vow_ref(followed)));
+    vow_resolve(followed_r, vow_v(1));
+    vow_unref(p);
+    drain(loop);
+    EQ_TRACE(seen, "a=1");
+    vow_unref(q);
+    vow_unref(followed);
+}
+
+TEST(a_follower_that_two_wait_for_stays_between_when_its_handle_goes)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_resolver *r, *followed_r;
+    vow_promise *followed = vow_promise_new(loop, &followed_r), *p = vow_promise_new(loop, &r);
+    vow_promise *q = vow_then(vow_ref(p), note_value, &a);
+    vow_promise *other = vow_then(vow_ref(p), note_value, &b);
+    vow_resolve(r, vow_v(vow_ref(followed)));
+    vow_unref(p);
+    vow_resolve(followed_r, vow_v(1));
+    drain(loop);
+    EQ_TRACE(seen, "a=1 b=1");
+    vow_unref(q);
+    vow_unref(other);
+    vow_unref(followed);
+}
