@@ -48,7 +48,7 @@ void m_remove(struct m_list *list, const struct m_promise *p)
 void m_begin(struct model *m, struct m_host host)
 {
     struct m_promise *promises = m->promises;
-    *m = (struct model){.host = host, .promises = promises};
+    *m = (struct model){.host = host, .promises = promises, .budget = 1024};
     if (!promises)
         m->promises = calloc(M_MOST_PROMISES + 1, sizeof *promises);
     m->no_loop = &m->promises[M_MOST_PROMISES];

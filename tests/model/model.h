@@ -128,6 +128,7 @@ struct model {
     bool woken, yielded; /* the base will call us; after posts */
     unsigned unreported; /* drains that left something, since the last report */
     unsigned inside;     /* callbacks of the base: nothing may turn it */
+    size_t budget;
     uint64_t now, handlers, unhandled, timers_made;
     unsigned searches;
     struct m_promise *no_loop;
@@ -169,6 +170,7 @@ struct m_promise *m_delay(struct model *m, uint64_t ms);
 struct m_promise *m_delay_until(struct model *m, uint64_t ms);
 struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute);
 
+void m_budget(struct model *m, size_t handlers);
 size_t m_drain(struct model *m, size_t most);
 long m_poll(struct model *m);
 void m_advance(struct model *m, uint64_t ms);

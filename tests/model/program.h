@@ -21,6 +21,7 @@
     X(new, 14, "RS")                                                                    \
     X(resolved, 4, "V")                                                                 \
     X(resolve, 14, "RV")                                                                \
+    X(reject, 3, "RV")                                                                  \
     X(drop_resolver, 3, "R")                                                            \
     X(abandon, 1, "R")                                                                  \
     X(is_wanted, 1, "R")                                                                \
@@ -54,6 +55,7 @@
     X(advance, 4, "M")                                                                  \
     X(poll, 3, "")                                                                      \
     X(close, 1, "C")                                                                    \
+    X(budget, 1, "N")                                                                   \
     X(drain, 12, "N")
 
 enum op_code {

@@ -377,6 +377,8 @@ size_t m_serve(struct model *m, size_t most)
     return served;
 }
 
+void m_budget(struct model *m, size_t handlers) { m->budget = handlers ? handlers : 1; }
+
 size_t m_drain(struct model *m, size_t most)
 {
     size_t served = m_serve(m, most);

@@ -134,6 +134,7 @@ static void on_stop(struct world *w, void *r, bool stop, bool destroy, uint32_t 
     m_on_stop(w->loop, r, stop, destroy, who);
 }
 static void resolve(struct world *w, void *r, union any v) { m_resolve(w->loop, r, v.model); }
+static void reject(struct world *w, void *r, union any e) { m_resolve(w->loop, r, e.model); }
 static void resolver_drop(struct world *w, void *r) { m_resolver_drop(w->loop, r); }
 static void resolver_abandon(struct world *w, void *r) { m_resolver_abandon(w->loop, r); }
 static bool is_wanted(void *r) { return m_is_wanted(r); }
@@ -170,6 +171,7 @@ static void *timeout(struct world *w, void *p, uint64_t ms, bool absolute)
 static long poll_loop(struct world *w) { return m_poll(w->loop); }
 static void advance(struct world *w, uint64_t ms) { m_advance(w->loop, ms); }
 static int post(struct world *w, uint32_t who) { return m_post(w->loop, who); }
+static void budget(struct world *w, size_t handlers) { m_budget(w->loop, handlers); }
 static size_t drain(struct world *w, size_t most) { return m_drain(w->loop, most); }
 static size_t close_loop(struct world *w) { return m_close(w->loop); }
 
@@ -229,6 +231,7 @@ const struct side model_side = {
     .resolved = resolved,
     .on_stop = on_stop,
     .resolve = resolve,
+    .reject = reject,
     .resolver_drop = resolver_drop,
     .resolver_abandon = resolver_abandon,
     .is_wanted = is_wanted,
@@ -249,6 +252,7 @@ const struct side model_side = {
     .poll = poll_loop,
     .advance = advance,
     .post = post,
+    .budget = budget,
     .drain = drain,
     .close = close_loop,
     .outcome = outcome,

@@ -205,6 +205,11 @@ static void resolve(struct world *w, void *r, union any v)
     (void)w;
     vow_resolve(r, v.vow);
 }
+static void reject(struct world *w, void *r, union any e)
+{
+    (void)w;
+    vow_reject(r, (vow_error *)vow_as_error(e.vow));
+}
 static void resolver_drop(struct world *w, void *r)
 {
     (void)w;
@@ -282,16 +287,14 @@ static void *combine(struct world *w, enum m_policy policy, size_t n, void **inp
     vow_promise *promises[SLOTS];
     for (size_t i = 0; i < n; i++)
         promises[i] = inputs[i];
-    switch (policy) {
-    case M_ALL:
-        return vow_all_n(w->loop, n, promises);
-    case M_ANY:
-        return vow_any_n(w->loop, n, promises);
-    case M_RACE:
-        return vow_race_n(w->loop, n, promises);
-    default:
-        return vow_all_settled_n(w->loop, n, promises);
-    }
+    vow_promise *p = policy == M_ALL    ? vow_all_n(w->loop, n, promises)
+                     : policy == M_ANY  ? vow_any_n(w->loop, n, promises)
+                     : policy == M_RACE ? vow_race_n(w->loop, n, promises)
+                                        : vow_all_settled_n(w->loop, n, promises);
+    for (size_t i = 0; i < n; i++)
+        if (promises[i])
+            interpreter_failed("a combinator left an input in the array");
+    return p;
 }
 /* Whenever one may have been made, and before the loop may close: an interval makes its own. */
 static void remember_timer(vow_promise *line, void *data)
@@ -378,6 +381,7 @@ static size_t close_loop(struct world *w)
     return left;
 }
 
+static void budget(struct world *w, size_t handlers) { vow_loop_set_budget(w->loop, handlers); }
 static size_t drain(struct world *w, size_t most) { return vow_drain(w->loop, most); }
 
 static void outcome(struct text *text, void *p)
@@ -444,6 +448,7 @@ const struct side vow_side = {
     .resolved = resolved,
     .on_stop = on_stop,
     .resolve = resolve,
+    .reject = reject,
     .resolver_drop = resolver_drop,
     .resolver_abandon = resolver_abandon,
     .is_wanted = is_wanted,
@@ -464,6 +469,7 @@ const struct side vow_side = {
     .poll = poll_loop,
     .advance = advance,
     .post = post,
+    .budget = budget,
     .drain = drain,
     .close = close_loop,
     .outcome = outcome,

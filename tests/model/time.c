@@ -7,8 +7,6 @@
 #include "model.h"
 #include "vow/error.h"
 
-enum { BUDGET = 1024 };
-
 static bool busy(const struct model *m)
 {
     return m->inside || m->in_run || m->draining || m->dropping || m->guarded || m->running;
@@ -47,7 +45,7 @@ static void enter(struct model *m)
 static void leave(struct model *m)
 {
     if (m->inside == 1)
-        m_serve(m, BUDGET);
+        m_serve(m, m->budget);
     m->inside--;
 }
 
@@ -127,7 +125,7 @@ static void turn(struct model *m)
 {
     bool something;
     do {
-        m_serve(m, BUDGET);
+        m_serve(m, m->budget);
         something = fire_due(m);
         something = turn_base(m) || something;
     } while (!m->stop && (something || m->queue.n > 0));

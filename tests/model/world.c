@@ -178,6 +178,15 @@ static union any make(struct world *w, unsigned gift, unsigned with, const union
     }
 }
 
+/* Whatever it is, as an error. A promise that may be pending could close a circle. */
+static union any make_error(struct world *w, unsigned gift, unsigned with)
+{
+    if (gift == GIVE_promise || gift == GIVE_pending || gift == GIVE_delay)
+        gift = GIVE_payload;
+    union any v = make(w, gift, with, NULL);
+    return w->side->is_error(v) ? v : w->side->payload(w, v);
+}
+
 /* Functions of the program that a side calls. */
 
 enum { MOST_CALLS = 300, MOST_DEPTH = 3 };
@@ -280,12 +289,15 @@ void world_then(struct world *w, uint32_t who, void *resolver)
 static void do_resolver(struct world *w, const struct op *op)
 {
     union any v = w->side->simple(M_NONE);
-    if (op->code == OP_resolve) /* first: making the value may end another operation */
-        v = make(w, op->b, op->c, NULL);
+    bool settles = op->code == OP_resolve || op->code == OP_reject;
+    if (settles) /* first: making the value may end another operation */
+        v = op->code == OP_resolve ? make(w, op->b, op->c, NULL) : make_error(w, op->b, op->c);
     void *r = take_resolver(w, op->a);
     if (!r) {
-        if (op->code == OP_resolve)
+        if (settles)
             keep_handle(w, w->side->resolved(w, v));
+    } else if (op->code == OP_reject) {
+        w->side->reject(w, r, v);
     } else if (op->code == OP_resolve) {
         w->side->resolve(w, r, v);
     } else if (op->code == OP_abandon) {
@@ -463,6 +475,7 @@ void world_do(struct world *w, const struct op *op)
         keep_handle(w, w->side->resolved(w, make(w, op->b, op->c, NULL)));
         break;
     case OP_resolve:
+    case OP_reject:
     case OP_drop_resolver:
     case OP_abandon:
         do_resolver(w, op);
@@ -509,6 +522,9 @@ void world_do(struct world *w, const struct op *op)
     case OP_advance:
     case OP_close:
         do_time(w, op);
+        break;
+    case OP_budget:
+        w->side->budget(w, op->a % 4 ? 1024 : op->a / 4 % 8);
         break;
     case OP_drain:
         do_drain(w, op);

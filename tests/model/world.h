@@ -48,6 +48,7 @@ struct side {
     void *(*resolved)(struct world *w, union any v);
     void (*on_stop)(struct world *w, void *r, bool stop, bool destroy, uint32_t who);
     void (*resolve)(struct world *w, void *r, union any v);
+    void (*reject)(struct world *w, void *r, union any error);
     void (*resolver_drop)(struct world *w, void *r);
     void (*resolver_abandon)(struct world *w, void *r);
     bool (*is_wanted)(void *r);
@@ -66,6 +67,7 @@ struct side {
                     bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
     void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
+    void (*budget)(struct world *w, size_t handlers);
     size_t (*drain)(struct world *w, size_t most);
     long (*poll)(struct world *w);
     void (*advance)(struct world *w, uint64_t ms);
