@@ -25,11 +25,16 @@ static void count_refusal(vow_loop *loop)
     }
 }
 
+static bool says_the_same(const vow_error *a, const vow_error *b)
+{
+    return vow_error_is(a, vow_error_domain(b), vow_error_code(b));
+}
+
 vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy)
 {
     vow_promise *refused = loop->closing ? loop->no_loop : loop->no_memory;
-    if (p && p->kind == K_REJECTED && p->value.as.p == refused->value.as.p)
-        vow_mark_handled(p); /* what is given stands for it: the same error */
+    if (p && p->kind == K_REJECTED && says_the_same(p->value.as.p, refused->value.as.p))
+        vow_mark_handled(p); /* what is given stands for it */
     refused->outside++; /* before p goes: a freed loop lives by its handles */
     if (refused == loop->no_memory)
         count_refusal(loop);

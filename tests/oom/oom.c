@@ -10,6 +10,8 @@
 
 /* The run of this process. */
 static enum oom_class seen = OOM_SAME;
+static bool is_sticky, child_failed;
+enum { CHILD_FAILED = 100 };
 static unsigned reports_meant, reports_allowed, reports;
 
 enum { MOST_OWNED = 256 };
@@ -287,7 +289,32 @@ static void on_report(const vow_error *e, UNUSED const char *made, bool late, UN
 
 void oom_watch_reports(vow_loop *loop) { vow_on_unhandled(loop, on_report, NULL); }
 
+vow_loop *oom_loop(void)
+{
+    vow_loop *loop = vow_loop_new();
+    if (!HAVE(loop))
+        return NULL;
+    vow_loop_quarantine(loop, SIZE_MAX);
+    oom_watch_reports(loop);
+    return loop;
+}
+
 /* The run. */
+
+bool oom_is_sticky(void) { return is_sticky; }
+
+void oom_leave(void) { leave((int)seen + (vow_test_failed() ? CHILD_FAILED : 0)); }
+
+void oom_child_left(int status)
+{
+    if (status == OOM_LIBEVENT)
+        leave(OOM_LIBEVENT);
+    child_failed = status >= CHILD_FAILED;
+    status -= child_failed ? CHILD_FAILED : 0;
+    if (status < OOM_SAME || status > OOM_REFUSED)
+        leave(OOM_WRONG); /* it has said why */
+    note((enum oom_class)status);
+}
 
 /* Armed until the loop is gone: ending it must not need memory. */
 static void run_with_loop(const struct oom_scenario *scenario, size_t n, bool sticky)
@@ -347,11 +374,12 @@ static void on_panic(const char *message, UNUSED void *data)
 void oom_run(const struct oom_scenario *scenario, size_t n, bool sticky)
 {
     vow_on_panic(on_panic, NULL);
+    is_sticky = sticky;
     if (scenario->with_loop)
         run_with_loop(scenario, n, sticky);
     else
         run_plain(scenario, n, sticky);
-    bool failed = vow_test_failed();
+    bool failed = vow_test_failed() || child_failed;
     vow_test_fail_allocation(0, false);
     judge(scenario, failed);
     leave(failed ? (int)seen : OOM_NO_FAILURE);

@@ -84,6 +84,15 @@ void *oom_owned(void);
 void oom_give_back(void *owned);
 bool oom_is_back(const void *owned);
 
+/* A loop with the system's clock for a scenario that makes its own; NULL: kept as refused. */
+vow_loop *oom_loop(void);
+/* Ends a process that the scenario has forked: its status says what it saw. Its parent adds
+ * that to what it has seen itself. */
+VOW_NORETURN void oom_leave(void);
+void oom_child_left(int status);
+/* Does everything fail from then on? */
+bool oom_is_sticky(void);
+
 /* How many unhandled rejections are reported with memory; and at most how many more once an
  * allocation has failed. None is allowed otherwise. oom_reported: how many were. */
 void oom_reports(unsigned meant, unsigned without_memory);

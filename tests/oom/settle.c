@@ -170,11 +170,9 @@ SCENARIO(cycles)
 
 SCENARIO(promises_of_another_loop)
 {
-    vow_loop *other = vow_loop_new();
-    if (!HAVE(other))
+    vow_loop *other = oom_loop();
+    if (other == NULL)
         return;
-    vow_loop_quarantine(other, SIZE_MAX);
-    oom_watch_reports(other);
     vow_resolver *r;
     vow_promise *p = vow_promise_new(loop, &r), *q = vow_resolved(other, vow_int(1));
     vow_mark_handled(q);
@@ -257,11 +255,9 @@ SCENARIO(closing_with_everything_pending)
 
 SCENARIO_PLAIN(handles_that_outlive_their_loop)
 {
-    loop = vow_loop_new();
-    if (!HAVE(loop))
+    loop = oom_loop();
+    if (loop == NULL)
         return;
-    vow_loop_quarantine(loop, SIZE_MAX);
-    oom_watch_reports(loop);
     vow_resolver *r;
     vow_promise *p = vow_promise_new(loop, &r), *q = vow_then(vow_ref(p), add_one, NULL);
     vow_promise *done = vow_resolved(loop, vow_text("kept"));
