@@ -27,6 +27,7 @@ struct vow_sock {
         vow_resolver *resolver;  /* of the read in flight, or NULL */
         vow_buf *kept;           /* bytes [from, to) of it are taken, not delivered; or NULL */
         size_t from, to;
+        vow_buf *back; /* has come back, and belongs before the kept bytes; or NULL */
         struct vow__home home; /* of what was delivered last */
         size_t scanned; /* READ_UNTIL: bytes behind `from` without a delimiter */
         size_t size;    /* asked for: most, or exactly so many */

@@ -86,23 +86,28 @@ static vow_value take(vow_sock *s, size_t n)
     return vow_buf_value(b);
 }
 
-/* Takes b, whose bytes come before the kept ones. Without memory they are lost. */
-static void put_back(vow_sock *s, vow_buf *b)
+/* Puts what has come back before the kept bytes. False: no memory, it waits where it is. */
+static bool join(vow_sock *s)
 {
-    size_t n = vow_buf_size(b), have = kept(s);
-    vow_buf *joined = have > 0 ? vow_buf_new(n + have) : vow_buf_ref(b);
-    if (joined && have > 0) {
+    vow_buf *b = s->in.back, *joined = b;
+    size_t n = b ? vow_buf_size(b) : 0, have = kept(s);
+    if (!b)
+        return true;
+    if (have > 0) {
+        joined = vow_buf_new(n + have);
+        if (!joined)
+            return false;
         memcpy(vow_buf_bytes(joined), vow_buf_bytes(b), n);
         memcpy(vow_buf_bytes(joined) + n, first_kept(s), have);
+        vow_buf_unref(b);
     }
-    vow_buf_unref(b);
-    if (!joined)
-        return;
     vow_buf_unref(s->in.kept);
     s->in.kept = joined;
+    s->in.back = NULL;
     s->in.from = 0;
     s->in.to = n + have;
     s->in.scanned = 0;
+    return true;
 }
 
 /* True: *ret is the line, or that it is too long. */
@@ -195,9 +200,9 @@ static void finish(vow_sock *s, vow_value outcome)
 static void give_back(struct vow__home *home, vow_buf *b)
 {
     vow_sock *s = (vow_sock *)((char *)home - offsetof(vow_sock, in.home));
-    vow_value outcome;
-    put_back(s, b);
-    if (s->in.resolver && decided(s, &outcome)) {
+    vow_value outcome = vow__fail_ready(ENOMEM);
+    s->in.back = b; /* the only one: nothing is delivered before they are joined */
+    if (s->in.resolver && (!join(s) || decided(s, &outcome))) {
         vow__watch_stop(s->member.loop, &s->in.watch);
         finish(s, outcome);
     }
@@ -241,7 +246,8 @@ static int watch(vow_sock *s)
 /* Has the outcome without waiting: from kept bytes, the end, or bytes that the event told of. */
 static bool decided_at_once(vow_sock *s, vow_value *ret)
 {
-    if (decided(s, ret))
+    *ret = vow__fail_ready(ENOMEM);
+    if (!join(s) || decided(s, ret))
         return true;
     if (s->in.ended)
         *ret = at_end(s);
@@ -301,5 +307,6 @@ void vow__sock_end_read(vow_sock *s)
         finish(s, failure(s, ECANCELED, ": the socket was closed"));
     vow__watch_done(s->member.loop, &s->in.watch);
     vow__home_forget(&s->in.home);
+    s->in.back = vow_buf_unref(s->in.back);
     free_kept(s);
 }

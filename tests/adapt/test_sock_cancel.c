@@ -259,3 +259,40 @@ TEST(cancelling_at_random_loses_nothing_and_doubles_nothing)
     vow_sock_unref(m.sock);
     close(m.peer);
 }
+
+/* Two deliveries, the first of which comes back when the second is behind it already. */
+TEST(bytes_that_come_back_without_memory_are_there_for_the_next_read)
+{
+    int peer;
+    vow_sock *s = net_pair(loop, &peer);
+    net_send(peer, "one\ntwo\nthree\n");
+    EQ_READ(vow_sock_read_until(s, '\n', 100), "one\n");
+    vow_test_fail_allocation(2, true); /* after the copy that is delivered */
+    vow_unref(vow_sock_read_until(s, '\n', 100));
+    EQ_INT(vow_run(loop, vow_sock_read_until(s, '\n', 100), NULL), ENOMEM);
+    vow_test_fail_allocation(0, false);
+    EQ_READ(vow_sock_read_until(s, '\n', 100), "two\n");
+    EQ_READ(vow_sock_read_until(s, '\n', 100), "three\n");
+    vow_sock_unref(s);
+    close(peer);
+}
+
+TEST(a_read_that_waits_without_memory_leaves_what_comes_back_to_the_next)
+{
+    int peer;
+    vow_sock *s = net_pair(loop, &peer);
+    vow_promise *first = vow_sock_read_exact(s, 3);
+    net_send(peer, "abc");
+    while (vow_state(first) == VOW_PENDING)
+        turn_without_handlers(loop), vow_leave(loop);
+    vow_promise *second = vow_sock_read_exact(s, 6);
+    net_send(peer, "def");
+    vow_poll(loop);
+    vow_test_fail_allocation(1, true);
+    vow_unref(first);
+    vow_test_fail_allocation(0, false);
+    EQ_INT(vow_run(loop, second, NULL), ENOMEM);
+    EQ_READ(vow_sock_read_exact(s, 6), "abcdef");
+    vow_sock_unref(s);
+    close(peer);
+}
