@@ -12,10 +12,11 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
     vow_destroy_fn *stop = p->stop, *destroy = p->destroy;
     void *op = p->data;
     bool resolver_stays = p->kind == K_SOURCE && !stop;
+    uint8_t busy = p->flags & F_BUSY; /* set: a foreign `then` is running, and cancels */
     if (stop) {
         p->flags |= F_BUSY | F_CANCEL;
         stop(op);
-        p->flags &= (uint8_t)~F_BUSY;
+        p->flags = (uint8_t)((p->flags & ~F_BUSY) | busy);
         if (p->kind != K_SOURCE) { /* the hook settled it: the cancel has lost */
             vow__drop_if_unwanted(loop, p);
             return;
@@ -26,7 +27,7 @@ void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
     } else {
         p->flags |= F_BUSY;
         vow__reject(loop, p, vow_error_value(error));
-        p->flags = (uint8_t)((p->flags & ~F_BUSY) | F_KEPT); /* until r is used, to no effect */
+        p->flags = (uint8_t)((p->flags & ~F_BUSY) | busy | F_KEPT); /* until r is used, to no effect */
     }
     if (destroy)
         destroy(op);

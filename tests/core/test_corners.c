@@ -107,6 +107,32 @@ TEST(a_thenable_may_drop_its_promise_and_keep_the_resolver)
     EQ_INT(destroyed, 1);
 }
 
+static void cancel_let_go_and_settle(void *object, vow_resolver *r)
+{
+    struct dropper *d = object;
+    vow_cancel(d->p);
+    vow_mark_handled(d->p);
+    d->p = vow_unref(d->p);
+    vow_resolve(r, vow_v(1));
+}
+static const vow_type cancelling_type = {.size = sizeof(vow_type),
+                                         .name = "cancelling",
+                                         .ref = dropper_ref,
+                                         .unref = dropper_unref,
+                                         .then = cancel_let_go_and_settle};
+
+TEST(a_thenable_may_cancel_its_promise_and_let_it_go_before_it_settles_it)
+{
+    struct dropper d = {0};
+    d.p = vow_resolved(loop, vow_of(&cancelling_type, &d));
+    drain(loop);
+    EQ_UINT(vow_stats(loop).live, 0);
+    vow_promise *one = vow_resolved(loop, vow_v(1)), *two = vow_resolved(loop, vow_v(2));
+    CHECK(one != two); /* the line was not given back twice */
+    vow_unref(one);
+    vow_unref(two);
+}
+
 static void settle_twice(UNUSED void *object, vow_resolver *r)
 {
     vow_resolve(r, vow_v(1));
