@@ -15,11 +15,16 @@ import tempfile
 
 # Lowest first: a file may include its own folder, folders to its left and vow/... . Nobody
 # is to the right of inspect: it looks at everything and nothing may need it.
-LAYERS = ["base", "value", "core", "loop", "flow", "adapt", "inspect"]
+LAYERS = ["base", "value", "core", "loop", "flow", "scope", "task", "sync", "adapt", "seq",
+          "inspect"]
+# Libraries of their own beside libvow: they see vow/... and nothing of what is inside it.
+LIBRARIES = ["http", "opencl", "tls"]
 # Who may see what of others: the pattern of the header, the pattern of the file.
 FOREIGN = [
-    (re.compile(r"event2?/|event2?\.h|ev(http|dns|util)"), re.compile(r"lib/(loop|adapt)/"), "libevent"),
-    (re.compile(r"CL/"), re.compile(r"lib/adapt/opencl[^/]*$"), "OpenCL"),
+    (re.compile(r"event2?/|event2?\.h|ev(http|dns|util)"), re.compile(r"lib/(loop|adapt|http)/"), "libevent"),
+    (re.compile(r"CL/"), re.compile(r"lib/opencl/"), "OpenCL"),
+    (re.compile(r"curl/"), re.compile(r"lib/http/"), "libcurl"),
+    (re.compile(r"openssl/"), re.compile(r"lib/tls/"), "OpenSSL"),
 ]
 MOST_LINES = {"lib": 400, "include": 200, "example": 80, "tour": 400}
 LONGEST_FUNCTION = 60
@@ -87,6 +92,9 @@ class House:
         with open(os.path.join(self.top, path), encoding="utf-8") as file:
             return file.read()
 
+    def read_if_there(self, path):
+        return self.read(path) if os.path.exists(os.path.join(self.top, path)) else ""
+
     def check_include(self, path, line, bracket, header):
         place = f"{path}:{line}"
         for pattern, allowed, whose in FOREIGN:
@@ -96,6 +104,9 @@ class House:
             return
         own = path.split("/")[1]
         layer = header.split("/")[0] if "/" in header else own
+        if own in LIBRARIES:
+            self.expect(layer == own, place, f"{own}/ is a library of its own and sees only vow/...")
+            return
         if layer not in LAYERS:
             self.expect(False, place, f'"{header}" is in no layer')
             return
@@ -105,8 +116,9 @@ class House:
     def check_lib(self, path):
         text = self.read(path)
         layer = path.split("/")[1]
-        self.expect(layer in LAYERS, path, "stands in no layer")
-        if layer not in LAYERS:
+        known = layer in LAYERS + LIBRARIES
+        self.expect(known, path, "stands in no layer")
+        if not known:
             return
         for number, line in enumerate(text.split("\n"), 1):
             match = INCLUDE.match(line)
@@ -125,7 +137,7 @@ class House:
             foreign = bracket == "<" and any(pattern.match(header) for pattern, _, _ in FOREIGN)
             allowed = header.startswith("CL/") and os.path.basename(path).startswith("opencl")
             self.expect(not foreign or allowed, place, f"a public header includes <{header}>")
-            inner = bracket == '"' and header.split("/")[0] in LAYERS
+            inner = bracket == '"' and header.split("/")[0] in LAYERS + LIBRARIES
             self.expect(not inner, place, f'a public header includes "{header}"')
 
     def check_functions(self, path, text, lengths):
@@ -147,12 +159,16 @@ class House:
         """A file that the build does not know is not tested, and nobody notices."""
         for folder in ["lib", "tests"]:
             build = os.path.join(folder, "meson.build")
-            listed = self.read(build) if os.path.exists(os.path.join(self.top, build)) else ""
+            listed = self.read_if_there(build)
             for path in self.files(folder, ".c"):
                 inner = path[len(folder) + 1:]
                 test = re.fullmatch(r"(\w+)/test_(\w+)\.c", inner)
                 name = f"{test[1]}/{test[2]}" if test else inner
-                if folder == "lib" or test:
+                own = os.path.join(folder, os.path.dirname(inner), "meson.build")
+                if inner.split("/")[0] in LIBRARIES and folder == "lib":
+                    self.expect(f"'{os.path.basename(inner)}'" in self.read_if_there(own), path,
+                                f"has no line in {own}")
+                elif folder == "lib" or test:
                     self.expect(f"'{name}'" in listed, path, f"has no line in {build}")
 
     def check(self):
@@ -228,6 +244,8 @@ VIOLATIONS = [
     ("lib/core/x.c", '#include "../flow/all.h"\n', "is in no layer"),
     ("lib/extra/x.c", "int x;\n", "stands in no layer"),
     ("lib/x.c", "int x;\n", "stands in no layer"),
+    ("lib/tls/x.c", '#include "core/a.h"\n', "a library of its own"),
+    ("lib/tls/x.c", "int x;\n", "has no line in lib/tls/meson.build"),
     ("lib/core/x.c", long_function(61), "f has 61 lines"),
     ("lib/core/x.c", "static struct { int i; } x = {1};\n" + long_function(61), "f has 61 lines"),
     ("lib/core/x.c", "".join(long_function(40).replace("f(", f"f{i}(") for i in range(9)), "mean function"),
