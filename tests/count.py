@@ -11,6 +11,7 @@ import os
 import re
 import sys
 
+FIGURES = re.compile(r"\d (?:orders|operations)\b")
 SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
 
 
@@ -23,6 +24,12 @@ def count(entry):
     if entry["result"] != "OK" and bad == 0:
         bad = 1  # it crashed, hung, or a sanitizer spoke at its end
     return good, bad
+
+
+def figures(entry):
+    """What a program that passed says of how much it has tried: "N orders", "N operations"."""
+    said = (entry.get("stdout") or "") + (entry.get("stderr") or "")
+    return [line for line in said.splitlines() if FIGURES.search(line)]
 
 
 def main():
@@ -38,6 +45,8 @@ def main():
         if bad:
             print(f"{entry['name']}: {entry['result']}")
             print((entry.get("stdout") or "")[-6000:] + (entry.get("stderr") or "")[-6000:])
+        else:
+            print("".join(f"{entry['name']}: {line}\n" for line in figures(entry)), end="")
     if passed + failed == 0:
         print("no test was run")
         failed = 1
