@@ -66,5 +66,12 @@ typedef struct vow_allocator {
 } vow_allocator;
 VOW_API void vow_set_allocator(const vow_allocator *allocator);
 
+/* Memory of vow's, for adapters that are libraries of their own: it comes from the allocator
+ * above, counts in vow_test_blocks and fails where vow_test_fail_allocation says so.
+ * vow_alloc gives `size` bytes, all 0, for vow_free; NULL: no memory. vow_free takes NULL
+ * too. Any thread. */
+VOW_API VOW_NODISCARD void *vow_alloc(size_t size);
+VOW_API void vow_free(void *block);
+
 VOW_END
 #endif

@@ -96,6 +96,10 @@ void vow__free(void *block)
         free(block);
 }
 
+void *vow_alloc(size_t size) { return vow__alloc_zeroed(size); }
+
+void vow_free(void *block) { vow__free(block); }
+
 char *vow__copy_text(const char *s)
 {
     size_t size = strlen(s) + 1;

@@ -39,6 +39,21 @@ TEST_PLAIN(blocks_in_use_are_counted)
     EQ_UINT(vow_test_blocks(), before);
 }
 
+TEST_PLAIN(adapters_of_other_libraries_get_memory_that_counts_too)
+{
+    static const char zero[100];
+    size_t before = vow_test_blocks();
+    void *a = vow_alloc(sizeof zero);
+    EQ_BYTES(a, zero, sizeof zero);
+    EQ_UINT(vow_test_blocks(), before + 1);
+    vow_free(a);
+    vow_free(NULL);
+    EQ_UINT(vow_test_blocks(), before);
+    vow_test_fail_allocation(1, false);
+    EQ_PTR(vow_alloc(1), NULL);
+    vow_test_fail_allocation(0, false);
+}
+
 TEST_PLAIN(zeroed_memory_is_zero_and_no_size_is_too_small)
 {
     static const char zero[100];
