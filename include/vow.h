@@ -6,6 +6,7 @@
 #ifndef VOW_H
 #define VOW_H
 
+#include "vow/address.h"
 #include "vow/base.h"
 #include "vow/buf.h"
 #include "vow/error.h"
