@@ -328,6 +328,8 @@ int vow_loop_after_fork(vow_loop *loop)
     failed = vow__timers_after_fork(l);
     if (!failed)
         failed = vow__remote_after_fork(l);
+    if (!failed)
+        failed = vow__members_after_fork(l);
     if (failed)
         l->generation = before;
     return failed;

@@ -80,14 +80,20 @@ void vow__watch_settle_down(struct vow__event_loop *l)
         vow__watch_stop(&l->core, l->resting);
 }
 
+static void push(struct vow__member **list, struct vow__member *member)
+{
+    member->next = *list;
+    member->at = list;
+    if (member->next)
+        member->next->at = &member->next;
+    *list = member;
+}
+
 void vow__member_join(struct vow__member *member, vow_loop *loop,
                       void (*close)(struct vow__member *member))
 {
-    struct vow__event_loop *l = vow__event_loop(loop);
-    *member = (struct vow__member){loop, l->members, &l->members, close};
-    if (member->next)
-        member->next->at = &member->next;
-    l->members = member;
+    *member = (struct vow__member){.loop = loop, .close = close};
+    push(&vow__event_loop(loop)->members, member);
 }
 
 void vow__member_leave(struct vow__member *member)
@@ -97,18 +103,40 @@ void vow__member_leave(struct vow__member *member)
         member->next->at = member->at;
 }
 
-void vow__members_close(struct vow__event_loop *l)
+/* The first error. Who was visited waits in another list, so that every one may go. */
+static int visit_members(struct vow__event_loop *l, int (*visit)(struct vow__member *member))
 {
-    for (struct vow__member *m = l->members; m; m = m->next)
-        m->close(m);
+    struct vow__member *visited = NULL, *m;
+    int failed = 0;
+    while ((m = l->members) != NULL) {
+        vow__member_leave(m);
+        push(&visited, m);
+        int code = visit(m);
+        failed = failed ? failed : code;
+    }
+    l->members = visited;
+    if (visited)
+        visited->at = &l->members;
+    return failed;
 }
+
+static int close_member(struct vow__member *m)
+{
+    m->close(m);
+    return 0;
+}
+
+static int fork_member(struct vow__member *m) { return m->after_fork ? m->after_fork(m) : 0; }
+
+void vow__members_close(struct vow__event_loop *l) { visit_members(l, close_member); }
+int vow__members_after_fork(struct vow__event_loop *l) { return visit_members(l, fork_member); }
 
 /* What is left refers to nothing of the loop any more, and to itself. */
 void vow__members_forget(struct vow__event_loop *l)
 {
     for (struct vow__member *m = l->members, *next; m; m = next) {
         next = m->next;
-        *m = (struct vow__member){NULL, NULL, &m->next, m->close};
+        *m = (struct vow__member){.at = &m->next, .close = m->close};
     }
     l->members = NULL;
 }

@@ -34,14 +34,18 @@ struct vow__member {
     vow_loop *loop; /* NULL once it is freed */
     struct vow__member *next, **at;
     void (*close)(struct vow__member *member); /* the loop closes: give the events back */
+    /* NULL, or: vow_loop_after_fork in the child. 0 or an errno number; may be called again. */
+    int (*after_fork)(struct vow__member *member);
 };
 void vow__member_join(struct vow__member *member, vow_loop *loop,
                       void (*close)(struct vow__member *member));
 void vow__member_leave(struct vow__member *member);
 
-/* loop/ only: before waiting and after each callback; closing; freeing. */
+/* loop/ only: before waiting and after each callback; closing; forking (0 or an errno
+ * number); freeing. The members' functions may have any member leave. */
 void vow__watch_settle_down(struct vow__event_loop *l);
 void vow__members_close(struct vow__event_loop *l);
+int vow__members_after_fork(struct vow__event_loop *l);
 void vow__members_forget(struct vow__event_loop *l);
 
 /* event_add with its reason: 0 or an errno number. */
