@@ -9,6 +9,7 @@
 #include "vow/address.h"
 #include "vow/base.h"
 #include "vow/buf.h"
+#include "vow/dns.h"
 #include "vow/error.h"
 #include "vow/file.h"
 #include "vow/flow.h"
