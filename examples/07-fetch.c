@@ -28,15 +28,15 @@ static vow_value on_line(vow_value v, void *data)
 static vow_value on_written(vow_value v, void *sock)
 {
     (void)v;
-    return vow_v(vow_sock_read_until(sock, '\n', 1000));
+    return vow_v(vow_stream_read_until(sock, '\n', 1000));
 }
 
-static void release(void *sock) { vow_sock_unref(sock); }
+static void release(void *sock) { vow_stream_unref(sock); }
 
 static vow_value on_connect(vow_value v, void *data)
 {
-    vow_sock *sock = vow_sock_ref(vow_sock_of(v)); /* v is borrowed: a reference of our own */
-    vow_promise *p = vow_sock_write(sock, request, sizeof request - 1);
+    vow_stream *sock = vow_stream_ref(vow_stream_of(v)); /* v is borrowed: a reference of our own */
+    vow_promise *p = vow_stream_write(sock, request, sizeof request - 1);
     p = vow_then(p, on_written, sock);
     p = vow_then(p, on_line, data);
     return vow_v(vow_attach(p, sock, release));
@@ -53,9 +53,9 @@ static vow_value on_error(const vow_error *e, void *data)
 
 static vow_value serve(vow_value v, void *loop)
 {
-    vow_sock *sock = vow_sock_ref(vow_sock_of(v));
-    vow_promise *got = vow_sock_read(sock, 1000);
-    vow_promise *both = vow_all(loop, got, vow_sock_write(sock, reply, sizeof reply - 1));
+    vow_stream *sock = vow_stream_ref(vow_stream_of(v));
+    vow_promise *got = vow_stream_read(sock, 1000);
+    vow_promise *both = vow_all(loop, got, vow_stream_write(sock, reply, sizeof reply - 1));
     return vow_v(vow_attach(both, sock, release));
 }
 

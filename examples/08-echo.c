@@ -14,7 +14,7 @@
 
 enum { WORKERS = 8, CLIENTS = 50, SILENCE_MS = 10000 };
 
-static void release(void *sock) { vow_sock_unref(sock); }
+static void release(void *sock) { vow_stream_unref(sock); }
 
 static vow_value again(vow_value v, void *data) { return (void)v, (void)data, VOW_AGAIN; }
 
@@ -22,17 +22,17 @@ static vow_value on_bytes(vow_value v, void *sock)
 {
     if (vow_buf_size(vow_buf_of(v)) == 0)
         return vow_none(); /* the end of the stream, and of the repeat */
-    return vow_v(vow_then(vow_sock_write_buf(sock, vow_buf_ref(vow_buf_of(v))), again, NULL));
+    return vow_v(vow_then(vow_stream_write_buf(sock, vow_buf_ref(vow_buf_of(v))), again, NULL));
 }
 
 static vow_value echo(void *sock)
 {
-    return vow_v(vow_then(vow_timeout(vow_sock_read(sock, 4096), SILENCE_MS), on_bytes, sock));
+    return vow_v(vow_then(vow_timeout(vow_stream_read(sock, 4096), SILENCE_MS), on_bytes, sock));
 }
 
 static vow_value on_client(vow_value v, void *loop)
 {
-    vow_promise *p = vow_repeat_with(loop, echo, vow_sock_ref(vow_sock_of(v)), release);
+    vow_promise *p = vow_repeat_with(loop, echo, vow_stream_ref(vow_stream_of(v)), release);
     return vow_v(vow_handle(p, again, NULL)); /* a client's error is not the server's */
 }
 
@@ -46,8 +46,8 @@ static vow_value serve(void *data)
 
 static vow_value on_connect(vow_value v, void *text)
 {
-    vow_sock *sock = vow_sock_ref(vow_sock_of(v));
-    vow_promise *sent = vow_sock_write(sock, text, 4), *heard = vow_sock_read_exact(sock, 4);
+    vow_stream *sock = vow_stream_ref(vow_stream_of(v));
+    vow_promise *sent = vow_stream_write(sock, text, 4), *heard = vow_stream_read_exact(sock, 4);
     return vow_v(vow_attach(vow_all(vow_current(), sent, heard), sock, release));
 }
 

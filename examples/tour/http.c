@@ -24,7 +24,7 @@ struct fetch {
     vow_loop *loop;
     struct url url;
     struct digest *digest;
-    vow_sock *sock;    /* from on_connect on */
+    vow_stream *sock;    /* from on_connect on */
     char *request;     /* kept while it is written */
     int64_t announced; /* the page's size; -1: up to the end of the stream */
     int64_t got;
@@ -34,7 +34,7 @@ struct fetch {
 static void fetch_free(void *data)
 {
     struct fetch *f = data;
-    vow_sock_unref(f->sock);
+    vow_stream_unref(f->sock);
     digest_unref(f->digest);
     url_done(&f->url);
     free(f->request);
@@ -111,7 +111,7 @@ static vow_value next_piece(void *data)
     int64_t left = f->announced < 0 ? PIECE : f->announced - f->got;
     if (left == 0)
         return vow_none();
-    vow_promise *p = vow_sock_read(f->sock, left < PIECE ? (size_t)left : PIECE);
+    vow_promise *p = vow_stream_read(f->sock, left < PIECE ? (size_t)left : PIECE);
     return vow_v(vow_then(p, on_piece, f));
 }
 
@@ -162,7 +162,7 @@ static vow_value on_field(vow_value v, void *data)
 static vow_value next_field(void *data)
 {
     struct fetch *f = data;
-    return vow_v(vow_then(vow_sock_read_until(f->sock, '\n', LINE), on_field, f));
+    return vow_v(vow_then(vow_stream_read_until(f->sock, '\n', LINE), on_field, f));
 }
 
 /* "HTTP/1.x NNN reason" */
@@ -189,14 +189,14 @@ static vow_value on_written(vow_value v, void *data)
 {
     struct fetch *f = data;
     (void)v;
-    return vow_v(vow_context(vow_sock_read_until(f->sock, '\n', 1024), "read the status line"));
+    return vow_v(vow_context(vow_stream_read_until(f->sock, '\n', 1024), "read the status line"));
 }
 
 static vow_value on_connect(vow_value v, void *data)
 {
     struct fetch *f = data;
-    f->sock = vow_sock_ref(vow_sock_of(v));
-    return vow_v(vow_context(vow_sock_write(f->sock, f->request, strlen(f->request)), "write"));
+    f->sock = vow_stream_ref(vow_stream_of(v));
+    return vow_v(vow_context(vow_stream_write(f->sock, f->request, strlen(f->request)), "write"));
 }
 
 static vow_value on_page(vow_value v, void *data)

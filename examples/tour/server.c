@@ -21,7 +21,7 @@ struct server {
 
 /* Attached to what is done for one client. */
 struct client {
-    vow_sock *sock;
+    vow_stream *sock;
     char path[LINE]; /* asked for; "" when the request was none */
     char head[128];  /* of the answer, kept while it is written */
     vow_buf *page;
@@ -30,7 +30,7 @@ struct client {
 static void client_free(void *data)
 {
     struct client *c = data;
-    vow_sock_unref(c->sock);
+    vow_stream_unref(c->sock);
     vow_buf_unref(c->page);
     free(c);
 }
@@ -41,7 +41,7 @@ static vow_value write_page(vow_value v, void *data)
 {
     struct client *c = data;
     (void)v;
-    return vow_v(vow_sock_write_buf(c->sock, vow_buf_ref(c->page)));
+    return vow_v(vow_stream_write_buf(c->sock, vow_buf_ref(c->page)));
 }
 
 static vow_value answer(struct client *c, const char *status)
@@ -50,7 +50,7 @@ static vow_value answer(struct client *c, const char *status)
         return vow_fail(ENOMEM, "answer");
     snprintf(c->head, sizeof c->head, "HTTP/1.0 %s\r\nContent-Length: %zu\r\n\r\n", status,
              vow_buf_size(c->page));
-    vow_promise *p = vow_sock_write(c->sock, c->head, strlen(c->head));
+    vow_promise *p = vow_stream_write(c->sock, c->head, strlen(c->head));
     return vow_v(vow_then(p, write_page, c));
 }
 
@@ -103,7 +103,7 @@ static vow_value on_line(vow_value v, void *data)
 static vow_value next_line(void *data)
 {
     struct client *c = data;
-    return vow_v(vow_then(vow_sock_read_until(c->sock, '\n', LINE), on_line, c));
+    return vow_v(vow_then(vow_stream_read_until(c->sock, '\n', LINE), on_line, c));
 }
 
 static vow_value on_request(vow_value v, void *data)
@@ -129,7 +129,7 @@ static vow_value on_client(vow_value v, void *data)
     struct client *c = calloc(1, sizeof *c);
     if (c == NULL)
         return VOW_AGAIN; /* without memory: the client is hung up on */
-    c->sock = vow_sock_ref(vow_sock_of(v));
+    c->sock = vow_stream_ref(vow_stream_of(v));
     vow_promise *p = vow_repeat(server->loop, next_line, c);
     p = vow_then(p, on_request, c);
     p = vow_timeout(p, CLIENT_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * adapt/listen.c - listening and accepting. A wait brings its socket's memory with it, so
+ * adapt/listen.c - listening and accepting. A wait brings its stream's memory with it, so
  * that an accepted connection can always be delivered.
  */
 #include <errno.h>
@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "adapt/op.h"
-#include "adapt/sock.h"
+#include "adapt/stream.h"
 #include "base/mem.h"
+#include "vow/sock.h"
 #include "vow/timer.h"
 
 /* While descriptors or memory are short: how long to leave the clients in the backlog. */
@@ -22,7 +23,7 @@ struct waiter {
     struct waiter *next, **at; /* at NULL: in no list any more */
     vow_listener *listener;
     vow_resolver *resolver;
-    vow_sock *sock; /* without a descriptor; NULL once delivered */
+    vow_stream *sock; /* without a descriptor; NULL once delivered */
 };
 
 struct vow_listener {
@@ -59,11 +60,11 @@ static void reject_all(vow_listener *l, int code, const char *text)
 static void deliver(vow_listener *l, int fd)
 {
     struct waiter *w = l->first;
-    vow_sock *s = w->sock;
+    vow_stream *s = w->sock;
     leave_list(w);
     w->sock = NULL;
-    vow__sock_set_fd(s, fd);
-    vow_resolve(w->resolver, vow_sock_value(s));
+    vow__stream_set_fd(s, fd);
+    vow_resolve(w->resolver, vow_stream_value(s));
 }
 
 static void watch(vow_listener *l)
@@ -160,7 +161,7 @@ static void stop(void *data)
 static void destroy(void *data)
 {
     struct waiter *w = data;
-    vow_sock_unref(w->sock);
+    vow_stream_unref(w->sock);
     vow__free(w);
 }
 
@@ -173,7 +174,7 @@ vow_promise *vow_accept_at(vow_listener *l, const char *where)
         return p;
     struct waiter *w = vow__alloc_zeroed(sizeof *w);
     if (w)
-        w->sock = vow__sock_new(loop);
+        w->sock = vow__stream_of_sock(loop);
     if (!w || !w->sock) {
         vow__free(w);
         return vow__op_no_memory(loop);

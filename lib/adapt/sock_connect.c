@@ -10,8 +10,9 @@
 
 #include "adapt/names.h"
 #include "adapt/op.h"
-#include "adapt/sock.h"
+#include "adapt/stream.h"
 #include "base/mem.h"
+#include "vow/sock.h"
 
 struct connecting {
     size_t count; /* of the wait for the addresses, and of the promise of the connection */
@@ -21,7 +22,7 @@ struct connecting {
     const struct addrinfo *next;
     struct event *event; /* of fd; NULL: not waiting */
     int fd;
-    vow_sock *sock; /* to be; NULL once delivered */
+    vow_stream *sock; /* to be; NULL once delivered */
     const char *where;
     const char *service; /* behind the host */
     char host[];
@@ -44,7 +45,7 @@ static void release(void *data)
         return;
     close_fd(op);
     vow_release(op->addresses);
-    vow_sock_unref(op->sock);
+    vow_stream_unref(op->sock);
     vow__free(op);
 }
 
@@ -53,7 +54,7 @@ static struct connecting *new_connecting(vow_loop *loop, const char *host, const
 {
     size_t host_size = strlen(host) + 1, service_size = strlen(service) + 1;
     struct connecting *op = vow__alloc_zeroed(sizeof *op + host_size + service_size);
-    vow_sock *s = op ? vow__sock_new(loop) : NULL;
+    vow_stream *s = op ? vow__stream_of_sock(loop) : NULL;
     if (!s) {
         vow__free(op);
         return NULL;
@@ -70,11 +71,11 @@ static struct connecting *new_connecting(vow_loop *loop, const char *host, const
 
 static void succeed(struct connecting *op)
 {
-    vow_sock *s = op->sock;
+    vow_stream *s = op->sock;
     op->sock = NULL;
-    vow__sock_set_fd(s, op->fd);
+    vow__stream_set_fd(s, op->fd);
     op->fd = -1;
-    vow_resolve(op->resolver, vow_sock_value(s));
+    vow_resolve(op->resolver, vow_stream_value(s));
 }
 
 static void on_answer(evutil_socket_t fd, short events, void *data);

@@ -61,14 +61,14 @@ static inline int net_connect(uint16_t port)
 }
 
 /* TCP: the library's socket, and its peer. */
-static inline vow_sock *net_pair(vow_loop *loop, int *ret_peer)
+static inline vow_stream *net_pair(vow_loop *loop, int *ret_peer)
 {
     uint16_t port;
     int listener = net_listen(&port);
     *ret_peer = net_connect(port);
     int fd = accept(listener, NULL, NULL);
     close(listener);
-    vow_sock *s = vow_sock_from_fd(loop, fd);
+    vow_stream *s = vow_stream_from_fd(loop, fd);
     CHECK(s != NULL);
     return s;
 }

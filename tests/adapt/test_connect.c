@@ -29,8 +29,8 @@ static void meet(vow_loop *loop, const char *host)
     EQ_INT(vow_run(loop, vow_sock_connect(loop, host, text_of_port(vow_listener_port(l))), &here),
            0);
     EQ_INT(vow_run(loop, accepted, &there), 0);
-    EQ_INT(vow_run(loop, vow_sock_write(vow_sock_of(here), "hello", 5), NULL), 0);
-    EQ_READ(vow_sock_read_exact(vow_sock_of(there), 5), "hello");
+    EQ_INT(vow_run(loop, vow_stream_write(vow_stream_of(here), "hello", 5), NULL), 0);
+    EQ_READ(vow_stream_read_exact(vow_stream_of(there), 5), "hello");
     vow_release(here);
     vow_release(there);
     vow_listener_close(l);

@@ -68,7 +68,7 @@ struct server {
 
 struct connection {
     struct server *server;
-    vow_sock *sock;
+    vow_stream *sock;
 };
 
 static void read_next(struct connection *c);
@@ -95,8 +95,8 @@ static vow_value on_bytes(vow_value v, void *data)
     vow_buf *b = vow_buf_of(v);
     if (vow_buf_size(b) > 0)
         return vow_promise_value(
-            vow_then(vow_sock_write_buf(c->sock, vow_buf_ref(b)), on_written, c));
-    vow_sock_unref(c->sock);
+            vow_then(vow_stream_write_buf(c->sock, vow_buf_ref(b)), on_written, c));
+    vow_stream_unref(c->sock);
     if (--c->server->open == 0)
         vow_resolve(c->server->ended, vow_none());
     free(c);
@@ -105,7 +105,7 @@ static vow_value on_bytes(vow_value v, void *data)
 
 static void read_next(struct connection *c)
 {
-    vow_promise *p = vow_sock_read(c->sock, c->server->most);
+    vow_promise *p = vow_stream_read(c->sock, c->server->most);
     vow_detach(vow_then(p, on_bytes, c), NULL, NULL, NULL);
 }
 
@@ -116,7 +116,7 @@ static vow_value on_accepted(vow_value v, void *data)
     struct server *server = data;
     struct connection *c = malloc(sizeof *c);
     CHECK(c != NULL);
-    *c = (struct connection){server, vow_sock_ref(vow_sock_of(v))};
+    *c = (struct connection){server, vow_stream_ref(vow_stream_of(v))};
     server->open++;
     read_next(c);
     if (++server->accepted < server->connections) {

@@ -57,7 +57,7 @@ static char *all_lines(size_t *ret_size)
 }
 
 struct reader {
-    vow_sock *sock;
+    vow_stream *sock;
     int next; /* the line that is to come */
 };
 
@@ -79,8 +79,8 @@ static vow_promise *read_line(struct reader *reader)
 {
     char expected[16];
     int size = snprintf(expected, sizeof expected, "%d\n", reader->next);
-    vow_promise *p = reader->next % 3 == 0 ? vow_sock_read_exact(reader->sock, (size_t)size)
-                                           : vow_sock_read_until(reader->sock, '\n', 16);
+    vow_promise *p = reader->next % 3 == 0 ? vow_stream_read_exact(reader->sock, (size_t)size)
+                                           : vow_stream_read_until(reader->sock, '\n', 16);
     return vow_then(p, on_line, reader);
 }
 
@@ -90,17 +90,17 @@ static void transfer(vow_loop *loop, uint32_t seed)
     size_t size;
     char *text = all_lines(&size);
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-    vow_sock *from = vow_sock_from_fd(loop, fd[0]);
-    struct reader reader = {vow_sock_from_fd(loop, fd[1]), 0};
+    vow_stream *from = vow_stream_from_fd(loop, fd[0]);
+    struct reader reader = {vow_stream_from_fd(loop, fd[1]), 0};
     faults.dice = seed;
     faults.on = true;
-    vow_promise *write = vow_sock_write(from, text, size), *read = read_line(&reader);
+    vow_promise *write = vow_stream_write(from, text, size), *read = read_line(&reader);
     int code = vow_run(loop, read, NULL), other = vow_run(loop, write, NULL);
     faults.on = false;
     if (code || other || reader.next != LINES)
         FAIL("seed %u: line %d, codes %d and %d", (unsigned)seed, reader.next, code, other);
-    vow_sock_unref(from);
-    vow_sock_unref(reader.sock);
+    vow_stream_unref(from);
+    vow_stream_unref(reader.sock);
     free(text);
 }
 
@@ -130,9 +130,9 @@ static int use_descriptors(vow_loop *loop)
     else
         vow_unref(accept);
     if (code == 0) {
-        vow_promise *end = vow_ready(loop, vow_sock_fd(vow_sock_of(there)), VOW_HANGUP);
+        vow_promise *end = vow_ready(loop, vow_stream_fd(vow_stream_of(there)), VOW_HANGUP);
         vow_mark_handled(end);
-        vow_sock_close(vow_sock_of(here));
+        vow_stream_close(vow_stream_of(here));
         code = vow_run(loop, end, NULL);
     }
     if (code == 0)

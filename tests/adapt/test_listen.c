@@ -10,11 +10,11 @@ static vow_listener *listen_here(vow_loop *loop)
 }
 
 /* The socket that p is fulfilled with; the caller's. */
-static vow_sock *sock_of(vow_loop *loop, vow_promise *p)
+static vow_stream *sock_of(vow_loop *loop, vow_promise *p)
 {
     vow_value v;
     EQ_INT(vow_run(loop, p, &v), 0);
-    return vow_sock_of(v);
+    return vow_stream_of(v);
 }
 
 TEST(accepts_a_connection)
@@ -24,12 +24,12 @@ TEST(accepts_a_connection)
     vow_poll(loop);
     EQ_INT(vow_state(p), VOW_PENDING);
     int peer = net_connect(vow_listener_port(l));
-    vow_sock *s = sock_of(loop, p);
+    vow_stream *s = sock_of(loop, p);
     net_send(peer, "hello");
-    EQ_READ(vow_sock_read(s, 100), "hello");
-    CHECK(fcntl(vow_sock_fd(s), F_GETFL) & O_NONBLOCK);
-    CHECK(fcntl(vow_sock_fd(s), F_GETFD) & FD_CLOEXEC);
-    vow_sock_unref(s);
+    EQ_READ(vow_stream_read(s, 100), "hello");
+    CHECK(fcntl(vow_stream_fd(s), F_GETFL) & O_NONBLOCK);
+    CHECK(fcntl(vow_stream_fd(s), F_GETFD) & FD_CLOEXEC);
+    vow_stream_unref(s);
     vow_listener_close(l);
     close(peer);
 }
@@ -38,13 +38,13 @@ TEST(connections_that_wait_are_accepted_later)
 {
     vow_listener *l = listen_here(loop);
     int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
-    vow_sock *a = sock_of(loop, vow_accept(l));
+    vow_stream *a = sock_of(loop, vow_accept(l));
     vow_poll(loop);
-    vow_sock *b = sock_of(loop, vow_accept(l));
+    vow_stream *b = sock_of(loop, vow_accept(l));
     net_send(two, "second");
-    EQ_READ(vow_sock_read(b, 100), "second");
-    vow_sock_unref(a);
-    vow_sock_unref(b);
+    EQ_READ(vow_stream_read(b, 100), "second");
+    vow_stream_unref(a);
+    vow_stream_unref(b);
     vow_listener_close(l);
     close(one);
     close(two);
@@ -53,7 +53,7 @@ TEST(connections_that_wait_are_accepted_later)
 static vow_value then_read(vow_value v, void *data)
 {
     (void)data;
-    return vow_promise_value(vow_sock_read_exact(vow_sock_of(v), 2));
+    return vow_promise_value(vow_stream_read_exact(vow_stream_of(v), 2));
 }
 
 /* Within one run: the listener's event, which rests after the first accept, fires. */
@@ -68,7 +68,7 @@ TEST(a_connection_nobody_waits_for_stays_in_the_backlog)
     vow_unref(late);
     net_send(one, "b");
     EQ_READ(p, "ab");
-    vow_sock_unref(sock_of(loop, vow_accept(l)));
+    vow_stream_unref(sock_of(loop, vow_accept(l)));
     vow_listener_close(l);
     close(one);
     close(two);
@@ -80,16 +80,16 @@ TEST(first_come_first_served)
     vow_promise *first = vow_accept(l), *dropped = vow_accept(l), *last = vow_accept(l);
     vow_unref(dropped);
     int one = net_connect(vow_listener_port(l));
-    vow_sock *a = sock_of(loop, first);
+    vow_stream *a = sock_of(loop, first);
     EQ_INT(vow_state(last), VOW_PENDING);
     int two = net_connect(vow_listener_port(l));
-    vow_sock *b = sock_of(loop, last);
+    vow_stream *b = sock_of(loop, last);
     net_send(one, "one");
     net_send(two, "two");
-    EQ_READ(vow_sock_read(a, 100), "one");
-    EQ_READ(vow_sock_read(b, 100), "two");
-    vow_sock_unref(a);
-    vow_sock_unref(b);
+    EQ_READ(vow_stream_read(a, 100), "one");
+    EQ_READ(vow_stream_read(b, 100), "two");
+    vow_stream_unref(a);
+    vow_stream_unref(b);
     vow_listener_close(l);
     close(one);
     close(two);
@@ -101,13 +101,13 @@ TEST(a_client_that_reset_before_accept_does_no_harm)
     vow_listener *l = listen_here(loop);
     net_reset(net_connect(vow_listener_port(l)));
     int peer = net_connect(vow_listener_port(l));
-    vow_sock *gone = sock_of(loop, vow_accept(l)); /* Linux hands it out all the same */
-    EQ_INT(vow_run(loop, vow_sock_read(gone, 10), NULL), ECONNRESET);
-    vow_sock *s = sock_of(loop, vow_accept(l));
+    vow_stream *gone = sock_of(loop, vow_accept(l)); /* Linux hands it out all the same */
+    EQ_INT(vow_run(loop, vow_stream_read(gone, 10), NULL), ECONNRESET);
+    vow_stream *s = sock_of(loop, vow_accept(l));
     net_send(peer, "here");
-    EQ_READ(vow_sock_read(s, 100), "here");
-    vow_sock_unref(gone);
-    vow_sock_unref(s);
+    EQ_READ(vow_stream_read(s, 100), "here");
+    vow_stream_unref(gone);
+    vow_stream_unref(s);
     vow_listener_close(l);
     close(peer);
 }
@@ -184,7 +184,7 @@ TEST(a_cancelled_accept_leaves_the_connection_for_the_next)
     EQ_INT(vow_run(loop, p, NULL), ECANCELED);
     EQ_INT(vow_run_all(loop), 0);
     int peer = net_connect(vow_listener_port(l));
-    vow_sock_unref(sock_of(loop, vow_accept(l)));
+    vow_stream_unref(sock_of(loop, vow_accept(l)));
     vow_listener_close(l);
     close(peer);
 }
@@ -194,7 +194,7 @@ TEST(a_listener_nobody_accepts_from_does_not_hold_the_loop)
     vow_listener *l = listen_here(loop);
     vow_promise *p = vow_accept(l);
     int peer = net_connect(vow_listener_port(l)), other = net_connect(vow_listener_port(l));
-    vow_sock_unref(sock_of(loop, p));
+    vow_stream_unref(sock_of(loop, p));
     EQ_INT(vow_run_all(loop), 0);
     vow_listener_close(l);
     close(peer);

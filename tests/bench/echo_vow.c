@@ -13,7 +13,7 @@ static vow_value on_bytes(vow_value v, void *data)
     vow_buf *b = vow_buf_of(v);
     if (vow_buf_size(b) == 0)
         return vow_none(); /* the end: whatever is not VOW_AGAIN ends the repeat */
-    return vow_v(vow_sock_write_buf(data, vow_buf_ref(b)));
+    return vow_v(vow_stream_write_buf(data, vow_buf_ref(b)));
 }
 static vow_value on_written(vow_value v, void *data)
 {
@@ -22,16 +22,16 @@ static vow_value on_written(vow_value v, void *data)
 }
 static vow_value serve_once(void *data)
 {
-    vow_promise *p = vow_sock_read(data, 4096);
+    vow_promise *p = vow_stream_read(data, 4096);
     p = vow_then(p, on_bytes, data);
     return vow_v(vow_then(p, on_written, NULL));
 }
-static void release_sock(void *data) { vow_sock_unref(data); }
+static void release_sock(void *data) { vow_stream_unref(data); }
 static void ignore(const vow_error *e, void *data) { (void)e, (void)data; }
 
 static vow_value on_client(vow_value v, void *data)
 {
-    vow_sock *s = vow_sock_ref(vow_sock_of(v));
+    vow_stream *s = vow_stream_ref(vow_stream_of(v));
     vow_loop *loop = vow_current();
     vow_detach(vow_repeat_with(loop, serve_once, s, release_sock), ignore, NULL, NULL);
     (void)data;

@@ -13,12 +13,12 @@
 
 #include "oom/oom.h"
 
-/* A vow_sock and the plain descriptor at its other end; NULL: refused. */
-static vow_sock *make_pair(vow_loop *loop, int *ret_peer)
+/* A vow_stream and the plain descriptor at its other end; NULL: refused. */
+static vow_stream *make_pair(vow_loop *loop, int *ret_peer)
 {
     int fd[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-    vow_sock *s = vow_sock_from_fd(loop, fd[0]);
+    vow_stream *s = vow_stream_from_fd(loop, fd[0]);
     if (!HAVE(s))
         close(fd[1]);
     *ret_peer = fd[1];
@@ -33,11 +33,11 @@ static void send_text(int fd, const char *text)
 /* What a read gives that failed for want of memory is still there for the next one. True: got
  * at last. */
 enum reading { SOME, EXACT, LINE };
-static vow_promise *start_read(vow_sock *s, enum reading how, size_t size)
+static vow_promise *start_read(vow_stream *s, enum reading how, size_t size)
 {
-    return how == SOME    ? vow_sock_read(s, size)
-           : how == EXACT ? vow_sock_read_exact(s, size)
-                          : vow_sock_read_until(s, '\n', size);
+    return how == SOME    ? vow_stream_read(s, size)
+           : how == EXACT ? vow_stream_read_exact(s, size)
+                          : vow_stream_read_until(s, '\n', size);
 }
 #define READS(how, size, text)                       \
     (EXPECT_BYTES(start_read(s, how, size), text) || \
@@ -46,7 +46,7 @@ static vow_promise *start_read(vow_sock *s, enum reading how, size_t size)
 SCENARIO(reads)
 {
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
     send_text(peer, "some bytes, one line\nand another\nexactly this, and the rest");
@@ -57,17 +57,17 @@ SCENARIO(reads)
     close(peer);
     if (all)
         CHECK(READS(SOME, 100, "") || oom_is_sticky());
-    vow_sock_unref(s);
+    vow_stream_unref(s);
 }
 
 SCENARIO(reads_that_wait)
 {
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
     vow_loop_set_clock(loop, NULL, NULL);
-    vow_promise *p = vow_sock_read_exact(s, 10);
+    vow_promise *p = vow_stream_read_exact(s, 10);
     vow_mark_handled(p);
     vow_poll(loop);
     send_text(peer, "01234");
@@ -77,17 +77,17 @@ SCENARIO(reads_that_wait)
     if (!got && !oom_is_sticky())
         CHECK(READS(EXACT, 10, "0123456789"));
     CHECK(READS(SOME, 100, "abcde") || oom_is_sticky());
-    p = vow_sock_read_until(s, '\n', 4);
+    p = vow_stream_read_until(s, '\n', 4);
     vow_mark_handled(p);
     send_text(peer, "too long\n");
     EXPECT_ERROR(p, EMSGSIZE);
-    EXPECT_ERROR(vow_timeout(vow_sock_read_exact(s, 1000), 5), ETIMEDOUT);
+    EXPECT_ERROR(vow_timeout(vow_stream_read_exact(s, 1000), 5), ETIMEDOUT);
     CHECK(READS(LINE, 100, "too long\n") || oom_is_sticky());
     send_text(peer, "cut off");
     close(peer);
-    EXPECT_ERROR(vow_sock_read_until(s, '\n', 100), ECONNRESET);
+    EXPECT_ERROR(vow_stream_read_until(s, '\n', 100), ECONNRESET);
     CHECK(READS(SOME, 100, "cut off") || oom_is_sticky());
-    vow_sock_unref(s);
+    vow_stream_unref(s);
 }
 
 /* Bytes that were delivered and seen by nobody go back, before those that are kept. */
@@ -95,18 +95,18 @@ SCENARIO(reads_that_nobody_sees)
 {
     oom_reports(0, 1); /* of one that failed before it was cancelled */
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
     send_text(peer, "one\ntwo\nthree\nfour\n");
     bool first = READS(LINE, 100, "one\n");
     CHECK(first || oom_is_sticky());
     for (int i = 0; i < 3; i++) {
-        vow_promise *p = vow_sock_read_until(s, '\n', 100);
+        vow_promise *p = vow_stream_read_until(s, '\n', 100);
         vow_mark_handled(p);
         vow_unref(p);
     }
-    vow_promise *p = vow_then(vow_sock_read_exact(s, 6), add_one, NULL);
+    vow_promise *p = vow_then(vow_stream_read_exact(s, 6), add_one, NULL);
     vow_cancel(p);
     EXPECT_ERROR(p, ECANCELED);
     if (first)
@@ -114,24 +114,24 @@ SCENARIO(reads_that_nobody_sees)
                READS(SOME, 100, "four\n")) ||
               oom_is_sticky());
     close(peer);
-    vow_sock_unref(s);
+    vow_stream_unref(s);
 }
 
 /* The same while the next read is waiting already. */
 SCENARIO(a_read_behind_one_that_nobody_sees)
 {
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
-    vow_promise *p = vow_sock_read_exact(s, 3), *q = NULL;
+    vow_promise *p = vow_stream_read_exact(s, 3), *q = NULL;
     vow_mark_handled(p);
     send_text(peer, "abc");
     bool waits = IS_PENDING(p);
     while (waits && IS_PENDING(p))
         vow_poll(loop);
     if (vow_error_of(p) == NULL) {
-        q = vow_sock_read_exact(s, 6);
+        q = vow_stream_read_exact(s, 6);
         vow_mark_handled(q);
         send_text(peer, "def");
         vow_poll(loop);
@@ -140,28 +140,29 @@ SCENARIO(a_read_behind_one_that_nobody_sees)
     if (q != NULL && !EXPECT_BYTES(q, "abcdef"))
         CHECK(READS(EXACT, 6, "abcdef") || oom_is_sticky());
     close(peer);
-    vow_sock_unref(s);
+    vow_stream_unref(s);
 }
 
 SCENARIO(writes)
 {
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
     char got[64] = "";
-    bool wrote = EXPECT_INT(vow_sock_write(s, "borrowed ", 9), 9);
+    bool wrote = EXPECT_INT(vow_stream_write(s, "borrowed ", 9), 9);
     if (wrote)
-        wrote = EXPECT_INT(vow_sock_write_buf(s, vow_buf_copy("owned", 5)), 5);
-    EQ_INT(vow_sock_shutdown(s), 0);
+        wrote = EXPECT_INT(vow_stream_write_buf(s, vow_buf_copy("owned", 5)), 5);
+    if (!EXPECT_NONE(vow_stream_shutdown(s)))
+        shutdown(vow_stream_fd(s), SHUT_WR);
     ssize_t n = recv(peer, got, sizeof got - 1, MSG_WAITALL);
-    EQ_INT(n, vow_sock_written(s));
+    EQ_INT(n, vow_stream_written(s));
     if (wrote)
         EQ_TEXT(got, "borrowed owned");
-    vow_sock_close(s);
-    EXPECT_ERROR(vow_sock_write(s, "x", 1), EBADF);
-    EXPECT_ERROR(vow_sock_read(s, 1), EBADF);
-    vow_sock_unref(s);
+    vow_stream_close(s);
+    EXPECT_ERROR(vow_stream_write(s, "x", 1), EBADF);
+    EXPECT_ERROR(vow_stream_read(s, 1), EBADF);
+    vow_stream_unref(s);
     close(peer);
 }
 
@@ -175,22 +176,22 @@ static vow_value check_part(vow_value v, void *data)
     return vow_buf_size(b) > 0 ? VOW_AGAIN : vow_int((int64_t)*seen);
 }
 struct reader {
-    vow_sock *sock;
+    vow_stream *sock;
     size_t seen;
 };
 static vow_value read_part(void *data)
 {
     struct reader *r = data;
-    return vow_v(vow_then(vow_sock_read(r->sock, 65536), check_part, &r->seen));
+    return vow_v(vow_then(vow_stream_read(r->sock, 65536), check_part, &r->seen));
 }
 
 static vow_value shut_down(UNUSED vow_value v, void *sock)
 {
-    EQ_INT(vow_sock_shutdown(sock), 0);
+    EQ_INT(shutdown(vow_stream_fd(sock), SHUT_WR), 0);
     return VOW_SAME;
 }
 
-static void transfer(vow_loop *loop, vow_sock *from, vow_sock *to)
+static void transfer(vow_loop *loop, vow_stream *from, vow_stream *to)
 {
     enum { SIZE = 600 * 1024 };
     static const int sizes[] = {SIZE, SIZE};
@@ -198,23 +199,23 @@ static void transfer(vow_loop *loop, vow_sock *from, vow_sock *to)
     for (size_t i = 0; b != NULL && i < SIZE; i++)
         vow_buf_bytes(b)[i] = (uint8_t)(i % 251);
     struct reader reader = {to, 0};
-    vow_promise *p = vow_then(vow_sock_write_buf(from, b), shut_down, from);
+    vow_promise *p = vow_then(vow_stream_write_buf(from, b), shut_down, from);
     EXPECT_INTS(vow_all(loop, p, vow_repeat(loop, read_part, &reader)), 2, sizes);
-    CHECK(reader.seen <= vow_sock_written(from));
+    CHECK(reader.seen <= vow_stream_written(from));
 }
 
 SCENARIO(a_write_that_waits)
 {
     oom_reports(0, 1); /* of the side that lost */
     int peer;
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
-    vow_sock *t = vow_sock_from_fd(loop, peer);
+    vow_stream *t = vow_stream_from_fd(loop, peer);
     if (HAVE(t))
         transfer(loop, s, t);
-    vow_sock_unref(s);
-    vow_sock_unref(t);
+    vow_stream_unref(s);
+    vow_stream_unref(t);
 }
 
 SCENARIO(a_write_that_is_cancelled)
@@ -222,17 +223,17 @@ SCENARIO(a_write_that_is_cancelled)
     oom_reports(0, 1); /* of one that had failed before */
     int peer;
     static char bytes[1 << 20];
-    vow_sock *s = make_pair(loop, &peer);
+    vow_stream *s = make_pair(loop, &peer);
     if (s == NULL)
         return;
-    vow_promise *p = vow_attach(vow_sock_write(s, bytes, sizeof bytes), oom_owned(), oom_give_back);
-    vow_promise *q = vow_sock_read(s, 10);
+    vow_promise *p = vow_attach(vow_stream_write(s, bytes, sizeof bytes), oom_owned(), oom_give_back);
+    vow_promise *q = vow_stream_read(s, 10);
     vow_mark_handled(q);
     vow_cancel(p);
     EXPECT_ERROR(p, ECANCELED);
-    vow_sock_close(s);
+    vow_stream_close(s);
     EXPECT_ERROR(q, ECANCELED);
-    vow_sock_unref(s);
+    vow_stream_unref(s);
     close(peer);
 }
 
@@ -240,24 +241,24 @@ SCENARIO(a_write_that_is_cancelled)
 
 static vow_value send_back(vow_value v, void *sock)
 {
-    return vow_v(vow_sock_write_buf(sock, vow_buf_ref(vow_buf_of(v))));
+    return vow_v(vow_stream_write_buf(sock, vow_buf_ref(vow_buf_of(v))));
 }
-static void drop_sock(void *sock) { vow_sock_unref(sock); }
+static void drop_sock(void *sock) { vow_stream_unref(sock); }
 static vow_value serve_client(vow_value v, UNUSED void *data)
 {
-    vow_sock *s = vow_sock_ref(vow_sock_of(v));
-    vow_promise *p = vow_then(vow_sock_read_until(s, '\n', 100), send_back, s);
+    vow_stream *s = vow_stream_ref(vow_stream_of(v));
+    vow_promise *p = vow_then(vow_stream_read_until(s, '\n', 100), send_back, s);
     return vow_v(vow_attach(p, s, drop_sock));
 }
 static vow_value ask(vow_value v, void *data)
 {
-    vow_sock **ret = data;
-    *ret = vow_sock_ref(vow_sock_of(v));
-    return vow_v(vow_sock_write(*ret, "hello\n", 6));
+    vow_stream **ret = data;
+    *ret = vow_stream_ref(vow_stream_of(v));
+    return vow_v(vow_stream_write(*ret, "hello\n", 6));
 }
 static vow_value hear(UNUSED vow_value v, void *sock)
 {
-    return vow_v(vow_sock_read_exact(*(vow_sock **)sock, 6));
+    return vow_v(vow_stream_read_exact(*(vow_stream **)sock, 6));
 }
 
 static void exchange(vow_loop *loop, const char *host)
@@ -267,7 +268,7 @@ static void exchange(vow_loop *loop, const char *host)
         return;
     char port[8];
     snprintf(port, sizeof port, "%u", (unsigned)vow_listener_port(l));
-    vow_sock *client = NULL;
+    vow_stream *client = NULL;
     vow_promise *server = vow_then(vow_accept(l), serve_client, NULL);
     vow_promise *p = vow_then(vow_sock_connect(loop, host, port), ask, &client);
     p = vow_then(p, hear, &client);
@@ -278,7 +279,7 @@ static void exchange(vow_loop *loop, const char *host)
     }
     vow_release(v);
     EQ_INT(vow_run_all(loop), 0); /* a look-up that is not wanted any more */
-    vow_sock_unref(client);
+    vow_stream_unref(client);
     vow_listener_close(l);
 }
 
@@ -341,7 +342,7 @@ SCENARIO(clients_in_turn)
         vow_value v;
         if (EXPECT(p, &v)) {
             send_text(fd, "hello");
-            EXPECT_BYTES(vow_sock_read_exact(vow_sock_of(v), 5), "hello");
+            EXPECT_BYTES(vow_stream_read_exact(vow_stream_of(v), 5), "hello");
         } else if (!oom_is_sticky()) { /* still in the backlog */
             CHECK(EXPECT(vow_accept(l), &v));
         }
