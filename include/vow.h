@@ -24,6 +24,7 @@
 #include "vow/remote.h"
 #include "vow/resolver.h"
 #include "vow/scope.h"
+#include "vow/signal.h"
 #include "vow/sock.h"
 #include "vow/stream.h"
 #include "vow/task.h"
