@@ -37,7 +37,8 @@ VOW_API const vow_domain *vow_own_domain(void);   /* the VOW_E... codes below   
     X(VOW_EAGGREGATE, 10005, "all of them failed")                                    \
     X(VOW_ELOOP, 10006, "the promise belongs to another loop")                        \
     X(VOW_EFORK, 10007, "the loop was made before fork: call vow_loop_after_fork")    \
-    X(VOW_EVALUE, 10008, "rejected with a value")
+    X(VOW_EVALUE, 10008, "rejected with a value")                                     \
+    X(VOW_EAWAIT, 10009, "await outside a fiber")
 enum vow_code {
 #define VOW_CODE_NUMBER(name, number, text) name = number,
     VOW_CODES(VOW_CODE_NUMBER)

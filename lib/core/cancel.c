@@ -5,6 +5,7 @@
  * go onto a list.
  */
 #include "core/combine.h"
+#include "core/linear.h"
 #include "core/loop.h"
 
 void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error)
@@ -96,6 +97,8 @@ static bool cancel_here(vow_loop *loop, vow_promise *n, vow_promise **combinator
     case K_COMBINE:
         cancel_combinator(n, combinators);
         return true;
+    case K_LINEAR:
+        return n->linear->shielded(n->data);
     default:
         return false;
     }
@@ -127,8 +130,8 @@ static void climb(vow_loop *loop, vow_promise *p, vow_promise **combinators)
             return;
         if ((n->flags & (F_QUEUED | F_CANCEL)) || vow__settled(n->source)) {
             bool again = n->flags & F_CANCEL;
-            n->flags |= F_CANCEL; /* keeps its place in the queue, as a rejection */
-            if (!again)           /* else it was cut off, or has done so */
+            n->flags |= F_CANCEL;      /* keeps its place in the queue, as a rejection */
+            if (!again && n->source)   /* else it was cut off, or has done so; K_LINEAR */
                 let_value_go(n->source, n);
             return;
         }

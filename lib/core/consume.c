@@ -4,6 +4,7 @@
  * runs, a clean-up is waited for, data is destroyed, an outcome passes through.
  */
 #include "core/combine.h"
+#include "core/linear.h"
 #include "core/loop.h"
 
 /* What c gets from its source s: the outcome, or the cancellation. _input borrows it,
@@ -215,6 +216,9 @@ void vow__consume(vow_loop *loop, vow_promise *c, vow_promise *s)
         break;
     case K_DETACH:
         end_detached(loop, c, s);
+        break;
+    case K_LINEAR:
+        vow__linear_go_on(loop, c, s || (c->flags & F_CANCEL) ? take_input(c, s) : vow_none());
         break;
     case K_ELEMENT:
         vow__combine_input_settled(loop, c, s);

@@ -12,6 +12,7 @@
  * that waits on `down`: its data is still in use.
  */
 #include "core/combine.h"
+#include "core/linear.h"
 #include "core/loop.h"
 
 static void add_dead(vow_loop *loop, vow_promise *p)
@@ -141,6 +142,9 @@ static void free_line(vow_loop *loop, vow_promise *p)
         break;
     case K_ATTACH:
         p->destroy(p->data);
+        break;
+    case K_LINEAR:
+        p->linear->drop(p->data);
         break;
     case K_CONTEXT:
         vow_error_unref(p->data);

@@ -58,6 +58,9 @@ struct vow_loop {
     size_t quarantine, quarantined;
     size_t left_open;               /* closed: lines not yet free */
     bool released;                  /* the program has called vow_loop_free */
+
+    struct vow__stacks *stacks; /* task/stack.h: of fibers; NULL until the first one */
+    uint64_t shuffle;           /* task/: 0, or the state of a test's random order */
 };
 
 /* The running loop of this thread; its address identifies the thread. */

@@ -9,7 +9,7 @@
  *
  * Always true between calls:
  *   1  `outside` is exactly the number of handles the program holds.
- *   2  A pending derived line is in its source's consumers, or (late, cut) queued.
+ *   2  A pending derived line is in its source's consumers, or (late, cut, K_LINEAR) queued.
  *   3  A settled line has no source; it is queued while consumers still wait for it.
  *   4  F_QUEUED: next and prev are queue links. F_UNSEEN: links of the unseen list.
  *   5  No pending line waits for itself, through whatever others.
@@ -44,6 +44,8 @@ enum vow__kind {
     K_KEEP,     /* keeps a shield's source running; `data`: the K_SHIELD; NULL when
                    that is gone or cut off; itself when that has the outcome       */
     K_DETACH,   /* the end of a detached chain: on_error, destroy                 */
+    K_LINEAR,   /* code of task/ that goes on when source has settled; queued without
+                   one: begins, or has let others go first                        */
     K_ELEMENT,  /* one input of the K_COMBINE in `data`                           */
     K_FULFILLED,
     K_REJECTED
@@ -69,6 +71,7 @@ enum vow__flag {
 #define F_WANTED (F_LATE | F_KEPT | F_UNSEEN | F_BUSY)
 
 struct vow__combine_ops;
+struct vow__linear_ops;
 
 struct vow_promise {
     uint32_t outside; /* handles held by the program                              */
@@ -105,6 +108,7 @@ struct vow_promise {
             vow_destroy_fn *destroy; /* K_SOURCE, K_ATTACH, K_DETACH              */
         };
         vow_error_fn *on_error; /* K_DETACH, may be NULL; its destroy is above    */
+        const struct vow__linear_ops *linear; /* K_LINEAR: of what is in `data`   */
         vow_value saved; /* K_FINWAIT, K_THENABLE, decided K_COMBINE              */
         struct {
             const struct vow__combine_ops *ops; /* undecided K_COMBINE            */

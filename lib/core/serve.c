@@ -5,6 +5,7 @@
  * thenable. First in, first out; no handler under another.
  */
 #include "core/combine.h"
+#include "core/linear.h"
 #include "core/loop.h"
 
 _Thread_local vow_loop *vow__running_loop;
@@ -57,8 +58,8 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
 }
 
 /* Straight down, with nothing left out that the general way would do: a fulfilled promise at
- * the head of the queue whose only consumer is an unflagged `then`, or the element of a
- * combinator that only stores plain values. */
+ * the head of the queue whose only consumer is an unflagged `then`, linear code that gets a
+ * plain value, or the element of a combinator that only stores plain values. */
 
 static bool is_straight(const vow_promise *p)
 {
@@ -125,6 +126,12 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
     vow_promise *c = p->consumers;
     if (c->kind_flags == VOW__KF(K_THEN, 0) && c->ok) {
         then_straight(loop, p, c);
+        return true;
+    }
+    if (c->kind_flags == VOW__KF(K_LINEAR, 0) && vow__is_plain(p->value)) {
+        pop_head(loop, p);
+        vow__linear_go_on(loop, c, p->value);
+        end_straight(loop, p, p->value);
         return true;
     }
     if (c->kind_flags == VOW__KF(K_ELEMENT, 0) && fills(c, p->value)) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/combine.h"
+#include "core/linear.h"
 #include "loop/loop.h"
 #include "vow/inspect.h"
 
@@ -21,6 +22,8 @@ static const char *kind_name(const vow_promise *p)
         [K_ZOMBIE] = "dropped, its resolver in use", [K_OTHER] = "timer"};
     if (p->kind == K_THEN && !p->ok)
         return "catch";
+    if (p->kind == K_LINEAR)
+        return p->linear->name;
     if (p->kind == K_COMBINE)
         return p->bits & COMBINE_DECIDED ? "decided combinator, waiting for its losers"
                                          : p->ops->name;

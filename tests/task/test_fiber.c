@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fibers: what await gives, and in which order things go on.
+ */
+#include "vow/task.h"
+
+#include <errno.h>
+
+#include "harness.h"
+
+struct job {
+    vow_promise *waits_for; /* taken by the await */
+    int code, steps;
+    struct trace *trace;
+    char name;
+};
+
+static vow_value await_one(void *data)
+{
+    struct job *job = data;
+    vow_value got;
+    job->steps++;
+    job->code = vow_await(job->waits_for, &got);
+    job->steps++;
+    return got;
+}
+
+/* scenario 114 */
+TEST(await_gives_the_value)
+{
+    vow_resolver *r;
+    struct job job = {.waits_for = vow_promise_new(loop, &r)};
+    vow_promise *p = vow_spawn(loop, await_one, &job, NULL);
+    vow_poll(loop);
+    EQ_INT(job.steps, 1);
+    vow_resolve(r, vow_text("hello"));
+    EQ_INT(job.steps, 1);
+    vow_poll(loop);
+    EQ_INT(job.code, 0);
+    EQ_TEXT(vow_as_text(vow_peek(p)), "hello");
+    vow_unref(p);
+}
+
+/* scenario 114 */
+TEST(await_of_a_rejection_gives_its_code_and_the_error)
+{
+    vow_error *e = vow_error_new(vow_errno_domain(), EPROTO, "bad");
+    struct job job = {.waits_for = vow_rejected(loop, e)};
+    vow_promise *p = vow_spawn(loop, await_one, &job, NULL);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(job.code, EPROTO);
+    EQ_TEXT(vow_error_message(vow_error_of(p)), "bad");
+    vow_unref(p);
+}
+
+static vow_value return_error(void *data) { return vow_fail(*(int *)data, "no"); }
+static vow_value return_nothing(void *data)
+{
+    ++*(int *)data;
+    return vow_none();
+}
+
+/* scenario 115: nothing is a value (scenario 20) */
+TEST(an_error_that_a_fiber_returns_rejects_and_nothing_fulfils)
+{
+    int code = EIO;
+    vow_promise *p = vow_spawn(loop, return_error, &code, NULL);
+    vow_promise *q = vow_spawn(loop, return_nothing, &code, NULL);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(vow_error_code(vow_error_of(p)), EIO);
+    EQ_INT(vow_state(q), VOW_FULFILLED);
+    CHECK(vow_is_none(vow_peek(q)));
+    vow_unref(p);
+    vow_unref(q);
+}
+
+static vow_value return_promise(void *data) { return vow_v((vow_promise *)data); }
+
+/* scenario 116 */
+TEST(a_promise_that_a_fiber_returns_is_followed)
+{
+    vow_resolver *r;
+    vow_promise *p = vow_spawn(loop, return_promise, vow_promise_new(loop, &r), NULL);
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    vow_resolve(r, vow_v(7));
+    vow_poll(loop);
+    EQ_INT(vow_as_int(vow_peek(p)), 7);
+    vow_unref(p);
+}
+
+/* scenario 117 */
+TEST(a_fiber_does_not_start_before_its_first_turn)
+{
+    int ran = 0;
+    vow_promise *p = vow_spawn(loop, return_nothing, &ran, NULL);
+    EQ_INT(ran, 0);
+    vow_poll(loop);
+    EQ_INT(ran, 1);
+    vow_unref(p);
+}
+
+static vow_value await_settled(void *data)
+{
+    struct job *job = data;
+    vow_loop *loop = vow_current();
+    for (int i = 1; i <= 2; i++) {
+        vow_value v;
+        job->code = vow_await(vow_resolved(loop, vow_v(i)), &v);
+        job->steps += (int)vow_as_int(v);
+        trace_add(job->trace, "%c%d", job->name, i);
+    }
+    return vow_none();
+}
+
+static vow_value add_h(vow_value v, void *trace)
+{
+    (void)v;
+    trace_add(trace, "h");
+    return vow_none();
+}
+
+/* scenario 125 */
+TEST(await_of_a_settled_promise_takes_its_turn_in_the_queue)
+{
+    struct trace trace = {""};
+    struct job a = {.name = 'a', .trace = &trace}, b = {.name = 'b', .trace = &trace};
+    vow_promise *p = vow_spawn(loop, await_settled, &a, NULL);
+    vow_promise *q = vow_spawn(loop, await_settled, &b, NULL);
+    vow_promise *h = vow_then(vow_resolved(loop, vow_none()), add_h, &trace);
+    vow_poll(loop);
+    EQ_TRACE(trace, "h a1 b1 a2 b2");
+    EQ_INT(a.steps, 3);
+    vow_unref(p);
+    vow_unref(q);
+    vow_unref(h);
+}
+
+static vow_value yield_twice(void *data)
+{
+    struct job *job = data;
+    for (int i = 0; i < 2; i++) {
+        trace_add(job->trace, "%c%d", job->name, i);
+        job->code |= vow_yield();
+    }
+    return vow_none();
+}
+
+TEST(yield_lets_others_that_are_ready_go_first)
+{
+    struct trace trace = {""};
+    struct job a = {.name = 'a', .trace = &trace}, b = {.name = 'b', .trace = &trace};
+    vow_promise *p = vow_spawn(loop, yield_twice, &a, NULL);
+    vow_promise *q = vow_spawn(loop, yield_twice, &b, NULL);
+    vow_poll(loop);
+    EQ_TRACE(trace, "a0 b0 a1 b1");
+    EQ_INT(a.code | b.code, 0);
+    vow_unref(p);
+    vow_unref(q);
+}
+
+TEST(await_outside_a_fiber_is_an_error_of_its_own)
+{
+    vow_value v;
+    EQ_INT(vow_await(vow_resolved(loop, vow_v(1)), &v), VOW_EAWAIT);
+    CHECK(vow_error_is(vow_as_error(v), vow_own_domain(), VOW_EAWAIT));
+    EQ_INT(vow_yield(), VOW_EAWAIT);
+    CHECK(!vow_in_fiber());
+    vow_release(v);
+}
+
+static vow_value await_in_handler(vow_value v, void *code)
+{
+    *(int *)code = vow_await(vow_resolved(vow_current(), v), NULL);
+    return vow_none();
+}
+
+TEST(await_in_a_handler_is_outside_a_fiber)
+{
+    int code = 0;
+    vow_promise *p = vow_then(vow_resolved(loop, vow_none()), await_in_handler, &code);
+    vow_poll(loop);
+    EQ_INT(code, VOW_EAWAIT);
+    vow_unref(p);
+}
+
+TEST(await_of_another_loops_promise_is_an_error)
+{
+    vow_loop *other = vow_loop_new();
+    struct job job = {.waits_for = vow_resolved(other, vow_none())};
+    vow_promise *p = vow_spawn(loop, await_one, &job, NULL);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(job.code, VOW_ELOOP);
+    CHECK(vow_error_is(vow_error_of(p), vow_own_domain(), VOW_ELOOP));
+    vow_unref(p);
+    vow_loop_free(other);
+}
+
+TEST(a_fiber_that_awaits_itself_is_told_so)
+{
+    struct job job = {0};
+    vow_promise *p = vow_spawn(loop, await_one, &job, NULL);
+    job.waits_for = vow_ref(p);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(job.code, VOW_ECYCLE);
+    vow_unref(p);
+}
+
+TEST(data_is_destroyed_once_the_fiber_has_ended)
+{
+    int destroyed = 0, awaited = 0;
+    struct job job = {.waits_for = vow_delay(loop, 1)};
+    vow_promise *p = vow_spawn(loop, return_nothing, &awaited, count_destroy);
+    vow_promise *q = vow_spawn(loop, await_one, &job, NULL);
+    q = vow_attach(q, &destroyed, count_destroy);
+    vow_poll(loop);
+    EQ_INT(awaited, 2);
+    EQ_INT(destroyed, 0);
+    vow_clock_advance(loop, 1);
+    EQ_INT(destroyed, 1);
+    vow_unref(p);
+    vow_unref(q);
+}
+
+static vow_value locals(void *data)
+{
+    volatile int sum = 0;
+    int i = 0;
+again:
+    for (double half = 0.5; half < 3; half += 1) {
+        char text[32];
+        snprintf(text, sizeof text, "%d %.1f", i, half);
+        if (vow_await(vow_delay(vow_current(), 1), NULL) || vow_yield())
+            return vow_fail(EIO, "await");
+        int back;
+        double same;
+        if (sscanf(text, "%d %lf", &back, &same) != 2 || back != i || same != half)
+            return vow_fail(EIO, "locals");
+        sum += (int)(half * 2);
+    }
+    if (++i < *(int *)data)
+        goto again;
+    return vow_v(sum);
+}
+
+/* scenario 122 */
+TEST(locals_survive_many_suspensions_in_loops_and_jumps)
+{
+    int rounds = 100;
+    vow_promise *p = vow_spawn(loop, locals, &rounds, NULL);
+    for (int i = 0; i < 400; i++)
+        vow_clock_advance(loop, 1);
+    EQ_INT(vow_as_int(vow_peek(p)), 900);
+    vow_unref(p);
+}
