@@ -93,6 +93,9 @@ static void was_written(void *data)
     release(f);
 }
 
+/* The side has it as its result, if anybody still waits. */
+static void ignore(const vow_error *e, void *data) { (void)e, (void)data; }
+
 static void start(struct file *f, struct side *side)
 {
     bool reading = side == &f->in;
@@ -102,11 +105,10 @@ static void start(struct file *f, struct side *side)
     vow_promise *p = vow_work_at(f->stream->member.loop, vow__pool_files(),
                                  reading ? read_job : write_job, f,
                                  reading ? was_read : was_written, VOW_HERE);
-    if (vow_error_of(p)) {
+    if (vow_error_of(p))
         side->result = -vow_error_code(vow_error_of(p));
-        vow_mark_handled(p);
-    }
-    vow_detach(p, NULL, NULL, NULL);
+    vow_mark_handled(p);
+    vow_detach(p, ignore, NULL, NULL);
 }
 
 /* What the page cache holds, or EAGAIN. */
