@@ -225,7 +225,9 @@ static int pump_scenario(vow_loop *loop)
         vow_stream_close(out[1]);
         vow_stream_close(in[0]);
         int other = vow_run(loop, pump, NULL), third = vow_run(loop, p, NULL);
-        failed = other ? other : third ? third : failed;
+        if (other == ENOMEM || third == ENOMEM)
+            failed = ENOMEM;
+        failed = failed ? failed : other ? other : third;
         vow_stream_unref(out[0]);
         vow_stream_unref(out[1]);
     }
@@ -234,5 +236,5 @@ static int pump_scenario(vow_loop *loop)
     return failed;
 }
 
-/* The reader that stalls because the pump has failed counts last. */
+/* Where one fails without memory, the others fail because of it. */
 TEST_PLAIN(a_pump_survives_failing_allocations) { sweep(pump_scenario); }
