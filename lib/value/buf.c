@@ -146,6 +146,8 @@ void vow__seen_counted(vow_value v)
         seen(v.as.p);
     else if (v.type == &vow__array_type)
         ((vow__array *)v.as.p)->seen = true;
+    else if (v.type->kind == VOW__HOMING)
+        ((const struct vow__homing_type *)v.type)->seen(v.as.p);
 }
 
 uint8_t *vow_buf_bytes(vow_buf *b) { return b->bytes; }

@@ -14,8 +14,9 @@ enum {
     VOW__SCALAR = 1,
     VOW__ERROR = 2,
     VOW__PROMISE = 3,
-    VOW__SAME = 4,
-    VOW__AGAIN = 5
+    VOW__HOMING = 4, /* the type is a vow__homing_type */
+    VOW__SAME = 5,
+    VOW__AGAIN = 6
 };
 
 /* none (type NULL) and scalars need no care. */
@@ -37,6 +38,12 @@ static inline void vow__release(vow_value v)
     if (vow__is_counted(v))
         v.type->unref(v.as.p);
 }
+
+/* Counted values that go back where they came from when they are released unseen. */
+struct vow__homing_type {
+    vow_type type; /* first */
+    void (*seen)(void *object);
+};
 
 /* The program gets v (a handler, vow_run, vow_peek), or has asked for it to be thrown away:
  * it does not go back where it came from (buf.h) any more. */
