@@ -5,31 +5,15 @@
  * long to copy, and everything on file systems that cannot promise not to wait goes on
  * where it stopped, in the pool for files.
  */
-#include "vow/file.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/openat2.h>
-#include <sys/syscall.h>
-#endif
 
-#include "adapt/op.h"
+#include "adapt/file.h"
 #include "adapt/pool.h"
 #include "base/mem.h"
 
-/* Non-blocking: a FIFO would keep its opener waiting for a writer, RESOLVE_CACHED or not. */
-enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
-
-/* More bytes than this are copied elsewhere: the copy would hold up the loop for longer
- * than waking a thread and being woken by it takes (about 40 us). */
-enum { MOST_AT_ONCE = 256 * 1024 };
-
+enum { READ_FLAGS = O_RDONLY | VOW__OPEN_FLAGS };
 enum { FIRST_CHUNK = 4096 }; /* of a file that does not know its size, as in /proc */
 
 /* One file being read, on either thread. */
@@ -49,10 +33,15 @@ static vow_value failure(const struct reading *r, const char *call, int code)
     return vow_fail_at(r->where, vow_errno_domain(), code, "%s %s", call, r->path);
 }
 
+static vow_value no_regular_file(const struct reading *r)
+{
+    return vow_fail_at(r->where, vow_errno_domain(), EINVAL, "read %s: no regular file", r->path);
+}
+
 /* ENXIO is how sockets and devices without a driver refuse. */
 static vow_value cannot_be_opened(const struct reading *r, int code)
 {
-    return failure(r, "open", code == ENXIO ? EINVAL : code);
+    return code == ENXIO ? no_regular_file(r) : failure(r, "open", code);
 }
 
 static void end(struct reading *r)
@@ -70,9 +59,7 @@ static bool measure(struct reading *r, vow_value *ret)
     int code = 0;
     if (fstat(r->fd, &s))
         code = errno;
-    else if (!S_ISREG(s.st_mode))
-        code = S_ISDIR(s.st_mode) ? EISDIR : EINVAL;
-    else if ((uint64_t)s.st_size > r->limit)
+    else if ((code = vow__not_regular(&s)) == 0 && (uint64_t)s.st_size > r->limit)
         code = EFBIG;
     if (!code) {
         r->sized = s.st_size > 0;
@@ -80,7 +67,7 @@ static bool measure(struct reading *r, vow_value *ret)
         code = r->buf ? 0 : ENOMEM;
     }
     if (code)
-        *ret = failure(r, "read", code);
+        *ret = code == EINVAL ? no_regular_file(r) : failure(r, "read", code);
     return code != 0;
 }
 
@@ -110,7 +97,7 @@ static vow_value deliver(struct reading *r)
 
 static ssize_t read_some(const struct reading *r, void *bytes, size_t size)
 {
-#ifdef RWF_NOWAIT
+#ifdef VOW__CACHED_IO
     struct iovec part = {bytes, size};
     if (r->at_once)
         return preadv2(r->fd, &part, 1, -1, RWF_NOWAIT); /* -1: where the descriptor stands */
@@ -157,7 +144,7 @@ static vow_value work(void *data)
     struct reading *r = &((struct job *)data)->reading;
     vow_value outcome;
     if (r->fd < 0)
-        r->fd = open(r->path, OPEN_FLAGS);
+        r->fd = open(r->path, READ_FLAGS);
     if (r->fd < 0)
         return cannot_be_opened(r, errno);
     if (r->buf || !measure(r, &outcome))
@@ -190,27 +177,9 @@ static vow_promise *read_in_pool(vow_loop *loop, struct reading *r)
 
 /* The loop's side: true when *ret is the outcome, false when it takes the pool. */
 
-#if defined(RESOLVE_CACHED) && defined(RWF_NOWAIT)
-static atomic_bool cannot_open; /* this kernel has no openat2 */
-
-/* The descriptor, or minus an errno number; -EAGAIN: opening might wait. */
-static int open_cached(const char *path)
-{
-    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_CACHED};
-    if (atomic_load_explicit(&cannot_open, memory_order_relaxed))
-        return -EAGAIN;
-    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-    if (fd >= 0)
-        return (int)fd;
-    if (errno == ENOSYS)
-        atomic_store_explicit(&cannot_open, true, memory_order_relaxed);
-    /* EINVAL: the flag is younger than the call; EPERM: maybe a sandbox. open will tell. */
-    return errno == ENOSYS || errno == EINVAL || errno == EPERM ? -EAGAIN : -errno;
-}
-
 static bool read_at_once(struct reading *r, vow_value *ret)
 {
-    int fd = open_cached(r->path);
+    int fd = vow__open_cached(r->path, READ_FLAGS);
     if (fd == -EAGAIN)
         return false;
     if (fd < 0) {
@@ -221,15 +190,8 @@ static bool read_at_once(struct reading *r, vow_value *ret)
     r->at_once = true;
     if (measure(r, ret))
         return true;
-    return vow_buf_size(r->buf) <= MOST_AT_ONCE && read_on(r, ret);
+    return vow_buf_size(r->buf) <= VOW__MOST_AT_ONCE && read_on(r, ret);
 }
-#else
-static bool read_at_once(struct reading *r, vow_value *ret)
-{
-    (void)r, (void)ret;
-    return false;
-}
-#endif
 
 vow_promise *vow_file_read_at(vow_loop *loop, const char *path, size_t limit, const char *where)
 {

@@ -214,7 +214,7 @@ bool vow__pool_take_back(struct vow__job *job)
 
 /* Pools. */
 
-enum { MANY_JOBS = 1000000, FILE_THREADS = 4, NAME_THREADS = 4 };
+enum { MANY_JOBS = 1000000, FILE_THREADS = 4, NAME_THREADS = 4, COPY_THREADS = 2 };
 
 static unsigned processors(void)
 {
@@ -229,6 +229,7 @@ static unsigned processors(void)
     }
 static vow_pool files = OWN_POOL("vow files", FILE_THREADS);
 static vow_pool names = OWN_POOL("vow names", NAME_THREADS);
+static vow_pool copies = OWN_POOL("vow copies", COPY_THREADS);
 static vow_pool work = OWN_POOL("vow work", 1);
 static pthread_once_t own_pools = PTHREAD_ONCE_INIT;
 
@@ -237,6 +238,7 @@ static void make_own_pools(void)
     work.most = processors();
     enlist(&files);
     enlist(&names);
+    enlist(&copies);
     enlist(&work);
 }
 
@@ -248,6 +250,7 @@ static vow_pool *own(vow_pool *pool)
 
 vow_pool *vow__pool_files(void) { return own(&files); }
 vow_pool *vow__pool_names(void) { return own(&names); }
+vow_pool *vow__pool_copies(void) { return own(&copies); }
 
 vow_pool *vow__pool_ref(vow_pool *pool)
 {

@@ -17,6 +17,7 @@
  * NULL, never freed; their threads start with their first jobs. */
 vow_pool *vow__pool_files(void);
 vow_pool *vow__pool_names(void);
+vow_pool *vow__pool_copies(void); /* what takes long: copies of files, removing trees */
 
 struct vow__job {
     struct vow__errand errand; /* first: the way home, and the list of its loop */
