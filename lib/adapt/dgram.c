@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * adapt/dgram.c - a datagram socket's life.
+ * adapt/dgram.c - a datagram socket's life, and the operations that wait on it.
  */
 #include "adapt/dgram.h"
 
@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "vow/ready.h"
 
+enum { FIRST_PAUSE_MS = 1, LONGEST_PAUSE_MS = 64 };
+
 static void *ref(void *object) { return vow_dgram_ref(object); }
 static void unref(void *object) { vow_dgram_unref(object); }
 static size_t count(const void *object) { return ((const vow_dgram *)object)->count; }
@@ -22,6 +24,72 @@ static const vow_type dgram_type = {
 const vow_type *vow_dgram_type(void) { return &dgram_type; }
 vow_value vow_dgram_value(vow_dgram *d) { return vow_of(&dgram_type, d); }
 vow_dgram *vow_dgram_of(vow_value v) { return vow_as(v, &dgram_type); }
+
+/* What waits. */
+
+void vow__dgram_append(struct vow__dgram_side *side, struct vow__dgram_wait *w)
+{
+    w->at = side->end;
+    *side->end = w;
+    side->end = &w->next;
+}
+
+void vow__dgram_leave(struct vow__dgram_side *side, struct vow__dgram_wait *w)
+{
+    if (!w->at)
+        return;
+    *w->at = w->next;
+    if (w->next)
+        w->next->at = w->at;
+    else
+        side->end = w->at;
+    w->at = NULL;
+}
+
+void vow__dgram_finish(struct vow__dgram_side *side, vow_value outcome)
+{
+    struct vow__dgram_wait *w = side->first;
+    vow__dgram_leave(side, w);
+    vow_resolve(w->resolver, outcome); /* gives back its reference: the socket may be gone */
+}
+
+void vow__dgram_wait_free(void *wait)
+{
+    struct vow__dgram_wait *w = wait;
+    vow_buf_unref(w->buf);
+    vow_dgram_unref(w->dgram);
+    vow__free(w);
+}
+
+int vow__dgram_watch(vow_dgram *d, struct vow__dgram_side *side, short what, event_callback_fn on)
+{
+    vow_loop *loop = d->member.loop;
+    if (!side->watch.event && vow__watch_init(loop, &side->watch, d->fd, what | EV_PERSIST, on, d))
+        return ENOMEM;
+    return vow__watch_begin(loop, &side->watch);
+}
+
+vow_promise *vow__dgram_refused(vow_dgram *d, const char *what, const char *where)
+{
+    VOW_CHECK(d->member.loop, "%s at %s: the socket's loop is freed", what, where);
+    vow_promise *p = vow__refused(d->member.loop, where);
+    if (!p && d->fd < 0)
+        p = vow__op_failed(d->member.loop, EBADF, what, where);
+    return p;
+}
+
+struct vow__dgram_wait *vow__dgram_wait_new(vow_dgram *d, vow_resolver *resolver, const char *where)
+{
+    struct vow__dgram_wait *w = vow__alloc_zeroed(sizeof *w);
+    if (!w)
+        return NULL;
+    w->dgram = vow_dgram_ref(d);
+    w->resolver = resolver;
+    w->where = where;
+    return w;
+}
+
+/* Its life. */
 
 /* The loop has rejected everything in flight. */
 static void give_events_back(struct vow__member *member)
@@ -72,7 +140,12 @@ vow_dgram *vow_dgram_from_fd(vow_loop *loop, int fd)
     d->count = 1;
     d->fd = fd;
     d->family = vow_address_family(&local);
-    vow__dgram_begin(d);
+    d->in.end = &d->in.first;
+    d->out.end = &d->out.first;
+    d->pause = (struct vow__pause){.first = FIRST_PAUSE_MS,
+                                   .most = LONGEST_PAUSE_MS,
+                                   .over = vow__dgram_pause_over,
+                                   .data = d};
     vow__member_join(&d->member, loop, give_events_back);
     return d;
 }
@@ -90,6 +163,21 @@ int vow_dgram_address(const vow_dgram *d, vow_address *ret)
     return vow_address_local(ret, d->fd);
 }
 
+static void end_all(vow_dgram *d)
+{
+    while (d->in.first)
+        vow__dgram_finish(&d->in, vow_fail_at(d->in.first->where, vow_errno_domain(), ECANCELED,
+                                              "receive: the socket was closed"));
+    vow__dgram_reject_sends(d, ECANCELED);
+    vow__pause_stop(&d->pause);
+    give_events_back(&d->member);
+    while (d->back) {
+        vow_packet *p = d->back;
+        d->back = p->next;
+        vow__packet_free(p);
+    }
+}
+
 void vow_dgram_close(vow_dgram *d)
 {
     int fd = d->fd;
@@ -97,7 +185,7 @@ void vow_dgram_close(vow_dgram *d)
         return;
     d->fd = -1;
     vow_dgram_ref(d); /* what is in flight may hold the last reference */
-    vow__dgram_end(d);
+    end_all(d);
     if (d->member.loop)
         vow_ready_close(d->member.loop, fd);
     else
