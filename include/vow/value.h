@@ -49,12 +49,13 @@ typedef struct vow_value {
     } as;
 } vow_value;
 
-/* Scalars: need no release. */
-VOW_API vow_value vow_none(void);
-VOW_API vow_value vow_bool(bool b);
-VOW_API vow_value vow_int(int64_t i);
+/* Scalars: need no release. What is inline, here and below, is a function of the library too,
+ * and costs less than a call of it. */
+VOW_API inline vow_value vow_none(void);
+VOW_API inline vow_value vow_bool(bool b);
+VOW_API inline vow_value vow_int(int64_t i);
 VOW_API vow_value vow_uint(uint64_t u); /* kept as int64_t; above INT64_MAX: an error value, ERANGE */
-VOW_API vow_value vow_double(double d);
+VOW_API inline vow_value vow_double(double d);
 VOW_API vow_value vow_literal(const char *s); /* keeps s for ever: use VOW_LIT */
 #define VOW_LIT(literal) vow_literal("" literal "")
 
@@ -90,7 +91,7 @@ VOW_API vow_value vow_same(void);
 #define VOW_SAME vow_same()
 
 /* Questions. Look; never fail. */
-VOW_API bool vow_is_none(vow_value v);
+VOW_API inline bool vow_is_none(vow_value v);
 VOW_API bool vow_is_error(vow_value v);
 VOW_API bool vow_is(vow_value v, const vow_type *type);
 VOW_API const char *vow_type_name(vow_value v);
@@ -100,8 +101,8 @@ VOW_API const vow_type *vow_int_type(void), *vow_bool_type(void), *vow_double_ty
 /* Getters. Look: what they return is borrowed from v. Another type than the one
  * asked for is misuse and panics, naming both types. vow_as_double also takes an
  * integer; vow_as_text takes literal and counted text and is never NULL. */
-VOW_API int64_t vow_as_int(vow_value v);
-VOW_API bool vow_as_bool(vow_value v);
+VOW_API inline int64_t vow_as_int(vow_value v);
+VOW_API inline bool vow_as_bool(vow_value v);
 VOW_API double vow_as_double(vow_value v);
 VOW_API const char *vow_as_text(vow_value v);
 VOW_API void *vow_as(vow_value v, const vow_type *type);
@@ -113,6 +114,43 @@ VOW_API const vow_error *vow_as_error(vow_value v); /* NULL when v is no error *
 VOW_API vow_value vow_array(size_t n, vow_value *items);
 VOW_API size_t vow_count(vow_value v);
 VOW_API vow_value vow_at(vow_value v, size_t index);
+
+/* What the inline functions are made of, for bindings: the types of scalars, as
+ * vow_int_type() and its like give them, and the panic of a getter. */
+VOW_API extern const vow_type *const vow_scalar_bool;
+VOW_API extern const vow_type *const vow_scalar_int;
+VOW_API extern const vow_type *const vow_scalar_double;
+VOW_API VOW_NORETURN void vow_wrong_type(const char *getter, const char *wanted, vow_value got);
+
+inline vow_value vow_scalar(const vow_type *type, int64_t i)
+{
+    vow_value v;
+    v.type = type;
+    v.as.i = i;
+    return v;
+}
+inline vow_value vow_none(void) { return vow_scalar(0, 0); }
+inline vow_value vow_bool(bool b) { return vow_scalar(vow_scalar_bool, b); }
+inline vow_value vow_int(int64_t i) { return vow_scalar(vow_scalar_int, i); }
+inline vow_value vow_double(double d)
+{
+    vow_value v = vow_scalar(vow_scalar_double, 0);
+    v.as.d = d;
+    return v;
+}
+inline bool vow_is_none(vow_value v) { return v.type == 0; }
+inline int64_t vow_as_int(vow_value v)
+{
+    if (v.type != vow_scalar_int)
+        vow_wrong_type("vow_as_int", "int", v);
+    return v.as.i;
+}
+inline bool vow_as_bool(vow_value v)
+{
+    if (v.type != vow_scalar_bool)
+        vow_wrong_type("vow_as_bool", "bool", v);
+    return v.as.i != 0;
+}
 
 VOW_END
 

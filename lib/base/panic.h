@@ -28,9 +28,12 @@ VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
 #if defined(__GNUC__) || defined(__clang__)
 #define VOW_LIKELY(x) __builtin_expect(!!(x), 1)
 #define VOW_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* The general way beside a straight one, which so need not save registers for it. */
+#define VOW_NOINLINE __attribute__((noinline))
 #else
 #define VOW_LIKELY(x) (x)
 #define VOW_UNLIKELY(x) (x)
+#define VOW_NOINLINE
 #endif
 
 #endif

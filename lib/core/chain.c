@@ -81,7 +81,7 @@ vow_promise *vow_then_at(vow_promise *p, vow_then_fn *fn, void *data, vow_destro
                          const char *where)
 {
     vow_loop *loop = vow__check(p, "vow_then");
-    vow_promise *c = loop->free_lines;
+    vow_promise *c = *loop->free_top;
     if (VOW_UNLIKELY(!c || destroy || loop->places || vow__settled(p) || p->consumers))
         return vow_then_catch_at(p, fn, NULL, data, destroy, where);
     c = vow__new_line(loop, K_THEN, where);
@@ -211,21 +211,31 @@ static void drop_last_handle(vow_loop *loop, vow_promise *p)
         vow__finish(loop);
 }
 
+/* The last handle of p is gone. */
+static VOW_NOINLINE void unhold(vow_loop *loop, vow_promise *p)
+{
+    if (!vow__wanted(p) && vow__settled(p) && vow__is_plain(p->value))
+        vow__give(loop, p);
+    else if (!vow__wanted(p))
+        drop_last_handle(loop, p);
+    else if (p->kind == K_FOLLOW)
+        vow__splice_follower(loop, p);
+    else if (p->kind == K_COMBINE)
+        vow__drop_pinned(loop, p);
+}
+
+/* Straight down: other handles are left, or a plain value that nobody asks for any more. */
 vow_promise *vow_unref(vow_promise *p)
 {
     if (!p)
         return NULL;
     vow_loop *loop = vow__check(p, "vow_unref");
-    if (--p->outside == 0) {
-        bool wanted = vow__wanted(p);
-        if (VOW_UNLIKELY(wanted && p->kind == K_FOLLOW))
-            vow__splice_follower(loop, p);
-        else if (VOW_UNLIKELY(wanted && p->kind == K_COMBINE))
-            vow__drop_pinned(loop, p);
-        else if (!wanted && vow__settled(p) && vow__is_plain(p->value))
-            vow__give(loop, p);
-        else if (!wanted)
-            drop_last_handle(loop, p);
-    }
+    if (--p->outside > 0)
+        return NULL;
+    if (VOW_LIKELY(p->kind_flags == VOW__KF(K_FULFILLED, 0) && !p->consumers &&
+                   vow__is_plain(p->value)))
+        vow__give(loop, p);
+    else
+        unhold(loop, p);
     return NULL;
 }

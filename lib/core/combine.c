@@ -28,11 +28,14 @@ void vow__combine_drop_input(vow_promise *input)
 
 bool vow__combine_add(vow_promise *c, vow_promise *input, uint64_t index, const char *where)
 {
-    vow_promise *e = vow__derive(input, K_ELEMENT, where, "a combinator's input");
-    if (!e) {
+    vow_loop *loop = vow__loop_of(c);
+    vow_promise *e = vow__new_line(loop, K_ELEMENT, where);
+    if (VOW_UNLIKELY(!e)) {
         vow__combine_drop_input(input);
         return false;
     }
+    vow__wait_for(loop, e, input);
+    input->outside--;
     e->outside = 0;
     e->data = c;
     e->index = index;
@@ -99,9 +102,23 @@ static void lose(vow_loop *loop, vow_promise *c, vow_value outcome, bool late)
         vow_error_unref(e);
 }
 
+/* A queued input that only e waits for, and whose value needs no care. */
+static bool let_go_is_straight(const vow_promise *e, const vow_promise *input)
+{
+    return input->kind_flags == VOW__KF(K_FULFILLED, F_QUEUED) && input->consumers == e &&
+           !e->next && !input->outside && vow__is_plain(input->value);
+}
+
 void vow__combine_let_go(vow_loop *loop, vow_promise *c, vow_promise *e)
 {
     vow_promise *input = e->source;
+    if (let_go_is_straight(e, input)) {
+        vow__combine_remove(c, e);
+        vow__unqueue(loop, input);
+        vow__give(loop, e);
+        vow__give(loop, input);
+        return;
+    }
     vow_value outcome = vow_none();
     if (input->kind == K_REJECTED) {
         outcome = vow_keep(input->value);

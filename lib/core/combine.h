@@ -33,7 +33,8 @@ enum {
 /* A pending combinator without elements; NULL when refused (state is then still the caller's). */
 vow_promise *vow__combine_new(vow_loop *loop, const struct vow__combine_ops *ops, void *state,
                               const char *where);
-/* Waits for one more input, whose handle it takes. False when refused: input is dropped. */
+/* Waits for one more input, a promise of its loop whose handle it takes. False when refused:
+ * input is dropped. */
 bool vow__combine_add(vow_promise *combine, vow_promise *input, uint64_t index, const char *where);
 /* Drops an input of a refused combinator: a refusal among them is told by that of the whole. */
 void vow__combine_drop_input(vow_promise *input);

@@ -29,9 +29,9 @@ int vow__core_init(vow_loop *loop)
     loop->thread = vow__thread();
     loop->budget = 1024;
     loop->places = vow__places_wanted();
-    loop->no_memory = immortal(loop, ENOMEM);
-    if (!loop->no_memory)
+    if (!vow__add_slab(loop))
         return ENOMEM;
+    loop->no_memory = immortal(loop, ENOMEM);
     loop->no_loop = immortal(loop, VOW_ECLOSED); /* of the same slab */
     loop->made = 0;
     loop->quarantine = quarantine_wanted();
@@ -62,7 +62,7 @@ size_t vow__core_handles(const vow_loop *loop)
 void vow__core_close(vow_loop *loop)
 {
     loop->closing = true; /* vow__take_slow refuses from now on */
-    loop->free_lines = NULL;
+    loop->free_top = loop->free_lines; /* and has to: no line is used again */
     loop->slow_free = true;
     bool found;
     do { /* again: a foreign thenable gets a resolver when it is served */

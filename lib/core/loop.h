@@ -22,7 +22,7 @@ struct vow__slab {
 struct vow_loop {
     /* the queue: settled promises with consumers, late and cut consumers, thenables */
     vow_promise *head, *tail;
-    vow_promise *free_lines;
+    vow_promise **free_top;         /* the stack of used lines; below the first is a NULL */
     vow_promise *fresh, *fresh_end; /* never used lines of the newest slab */
     const void *thread;             /* vow__thread() of the owner */
     vow_promise *running;           /* on whose behalf user code runs; NULL: none */
@@ -54,6 +54,7 @@ struct vow_loop {
     vow_promise *no_memory, *no_loop; /* immortal, rejected: what builders return when refused */
     struct vow__slab *slabs;
     size_t slab_count;
+    vow_promise **free_lines;       /* the stack's memory */
     vow_promise *quarantine_first, *quarantine_last;
     size_t quarantine, quarantined;
     size_t left_open;               /* closed: lines not yet free */
@@ -69,7 +70,14 @@ extern _Thread_local vow_loop *vow__running_loop
     __attribute__((tls_model("initial-exec")))
 #endif
     ;
-static inline const void *vow__thread(void) { return &vow__running_loop; }
+static inline const void *vow__thread(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 11
+    return __builtin_thread_pointer(); /* one load; the address takes two and an addition */
+#else
+    return &vow__running_loop;
+#endif
+}
 
 /* core part of making and ending a loop */
 int vow__core_init(vow_loop *loop);   /* 0 or ENOMEM; wake and gone are set by the caller after */
@@ -102,18 +110,27 @@ static inline void vow__check_loop(const vow_loop *loop, const char *call)
     (void)loop, (void)call;
 #endif
 }
-static inline vow_loop *vow__check(const vow_promise *p, const char *call)
+static inline vow_loop *vow__check_handle(const vow_promise *p, const char *call)
 {
 #ifndef VOW_NO_CHECKS
     if (VOW_UNLIKELY(!p || !p->outside))
         vow__bad_handle(p, call);
+#else
+    (void)call;
 #endif
-    vow_loop *loop = vow__loop_of(p);
+    return vow__loop_of(p);
+}
+static inline vow_loop *vow__check(const vow_promise *p, const char *call)
+{
+    vow_loop *loop = vow__check_handle(p, call);
     vow__check_loop(loop, call);
     return loop;
 }
 
-/* slab.c: lines. vow__take gives NULL without memory and when the loop is closing. */
+/* slab.c: lines. vow__take gives NULL without memory and when the loop is closing. Used ones
+ * are on a stack of their addresses, not on a list through them: a list would have each take
+ * wait for the line before to come into the cache. */
+bool vow__add_slab(vow_loop *loop); /* false: no memory */
 vow_promise *vow__take_slow(vow_loop *loop);
 void vow__give_slow(vow_loop *loop, vow_promise *line);
 void vow__poison(vow_promise *line);
@@ -134,13 +151,13 @@ size_t vow__each_line(const vow_loop *loop, void (*visit)(vow_promise *line, voi
 
 static inline vow_promise *vow__take(vow_loop *loop)
 {
-    vow_promise *line = loop->free_lines;
+    vow_promise *line = *loop->free_top;
     if (VOW_UNLIKELY(!line))
         return vow__take_slow(loop);
+    loop->free_top--;
 #ifdef VOW_POISONING
     vow__unpoison(line);
 #endif
-    loop->free_lines = line->next;
     return line;
 }
 static inline void vow__give(vow_loop *loop, vow_promise *line)
@@ -151,8 +168,7 @@ static inline void vow__give(vow_loop *loop, vow_promise *line)
         vow__give_slow(loop, line);
         return;
     }
-    line->next = loop->free_lines;
-    loop->free_lines = line;
+    *++loop->free_top = line;
 #ifdef VOW_POISONING
     vow__poison(line);
 #endif

@@ -25,17 +25,28 @@ static vow_loop *check(const vow_resolver *r, const char *call)
     return loop;
 }
 
+static inline vow_promise *new_source(vow_loop *loop, const char *where)
+{
+    vow_promise *p = vow__new_line(loop, K_SOURCE, where);
+    if (VOW_UNLIKELY(!p))
+        return vow__refuse(loop, NULL, NULL, NULL);
+    p->source = NULL;
+    p->data = NULL;
+    p->stop = p->destroy = NULL;
+    return p;
+}
+
+static VOW_NOINLINE vow_promise *new_unusual(vow_loop *loop, const char *where)
+{
+    return new_source(loop, where);
+}
+
+/* Straight down: a used line to take. */
 vow_promise *vow_promise_new_at(vow_loop *loop, vow_resolver **ret_resolver, const char *where)
 {
     vow__check_loop(loop, "vow_promise_new");
-    vow_promise *p = vow__new_line(loop, K_SOURCE, where);
-    if (VOW_LIKELY(p != NULL)) {
-        p->source = NULL;
-        p->data = NULL;
-        p->stop = p->destroy = NULL;
-    } else {
-        p = vow__refuse(loop, NULL, NULL, NULL);
-    }
+    bool usual = VOW_LIKELY(*loop->free_top && !loop->places);
+    vow_promise *p = usual ? new_source(loop, NULL) : new_unusual(loop, where);
     *ret_resolver = (vow_resolver *)p;
     return p;
 }
@@ -85,7 +96,7 @@ static void use_inert(vow_loop *loop, vow_promise *p, const char *call)
     }
 }
 
-static void resolve(vow_loop *loop, vow_promise *p, vow_value v)
+static VOW_NOINLINE void resolve(vow_loop *loop, vow_promise *p, vow_value v)
 {
     if (VOW_UNLIKELY(!is_live(p))) {
         use_inert(loop, p, "vow_resolve");

@@ -26,11 +26,30 @@
 void vow__poison(vow_promise *line) { POISON(&line->consumers, sizeof *line - 8); }
 void vow__unpoison(vow_promise *line) { UNPOISON(&line->consumers, sizeof *line - 8); }
 
-static struct vow__slab *new_slab(vow_loop *loop)
+/* Room for all lines on the stack of used ones, so that giving one back cannot fail; when
+ * this is called the stack is empty. */
+static bool make_room(vow_loop *loop)
 {
-    void *block = vow__alloc(2 * VOW_SLAB_BYTES); /* address space; untouched pages cost nothing */
+    size_t slabs = loop->slab_count;
+    if (slabs & (slabs - 1)) /* it doubles with the slabs */
+        return true;
+    size_t lines = (slabs ? 2 * slabs : 1) * (VOW_SLAB_BYTES / sizeof(vow_promise));
+    vow_promise **stack = vow__alloc(lines * sizeof *stack);
+    if (!stack)
+        return false;
+    vow__free(loop->free_lines);
+    stack[0] = NULL; /* in place of the line that is a slab's head */
+    loop->free_lines = loop->free_top = stack;
+    return true;
+}
+
+bool vow__add_slab(vow_loop *loop)
+{
+    void *block = NULL;
+    if (make_room(loop)) /* address space; untouched pages cost nothing */
+        block = vow__alloc(2 * VOW_SLAB_BYTES);
     if (!block)
-        return NULL;
+        return false;
     uintptr_t aligned = ((uintptr_t)block + VOW_SLAB_BYTES - 1) & ~(uintptr_t)(VOW_SLAB_BYTES - 1);
     struct vow__slab *slab = (struct vow__slab *)aligned;
     *slab = (struct vow__slab){.loop = loop, .next = loop->slabs, .block = block};
@@ -39,14 +58,14 @@ static struct vow__slab *new_slab(vow_loop *loop)
     loop->slab_count++;
     loop->fresh = (vow_promise *)aligned + 1;
     loop->fresh_end = slab->end;
-    return slab;
+    return true;
 }
 
 vow_promise *vow__take_slow(vow_loop *loop)
 {
     if (loop->closing || (loop->quarantine == SIZE_MAX && vow__alloc_fails()))
         return NULL; /* with that quarantine all lines are taken here, and count one by one */
-    if (loop->fresh == loop->fresh_end && !new_slab(loop))
+    if (loop->fresh == loop->fresh_end && !vow__add_slab(loop))
         return NULL;
     return loop->fresh++;
 }
@@ -58,8 +77,7 @@ static void free_oldest(vow_loop *loop)
     loop->quarantine_first = oldest->next;
     if (--loop->quarantined == 0)
         loop->quarantine_last = NULL;
-    oldest->next = loop->free_lines;
-    loop->free_lines = oldest;
+    *++loop->free_top = oldest;
     vow__poison(oldest);
 }
 
@@ -124,4 +142,5 @@ void vow__core_done(vow_loop *loop)
         UNPOISON((void *)(slab + 1), VOW_SLAB_BYTES - sizeof *slab);
         vow__free(slab->block);
     }
+    vow__free(loop->free_lines);
 }

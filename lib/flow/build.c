@@ -25,8 +25,10 @@ static int add_inputs(vow_promise *c, struct vow__inputs inputs, const char *whe
     vow_loop *loop = vow__loop_of(c);
     for (size_t i = 0; i < inputs.n; i++) {
         vow_promise *input = inputs.items[i];
-        if (VOW_UNLIKELY(vow__check(input, "a combinator's input") != loop))
+        if (VOW_UNLIKELY(vow__check_handle(input, "a combinator's input") != loop)) {
+            vow__check(input, "a combinator's input"); /* its thread, too */
             return VOW_ELOOP;
+        }
         inputs.items[i] = NULL;
         if (VOW_UNLIKELY(!vow__combine_add(c, input, i, where)))
             return ENOMEM;

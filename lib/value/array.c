@@ -32,7 +32,7 @@ const vow_type vow__array_type = {.size = sizeof(vow_type),
 static vow__array *array_of(const char *getter, vow_value v)
 {
     if (VOW_UNLIKELY(v.type != &vow__array_type))
-        vow__wrong_type(getter, "array", v);
+        vow_wrong_type(getter, "array", v);
     return v.as.p;
 }
 

@@ -69,6 +69,6 @@ const vow_type *vow_box_type(void) { return &box_type; }
 void *vow_unbox(vow_value v)
 {
     if (VOW_UNLIKELY(v.type != &box_type))
-        vow__wrong_type("vow_unbox", "box", v);
+        vow_wrong_type("vow_unbox", "box", v);
     return vow_box_object(v.as.p);
 }

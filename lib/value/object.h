@@ -43,8 +43,6 @@ void vow__reserve_give(vow_error *e);
 
 extern const vow_domain vow__errno_domain, vow__own_domain;
 
-/* Misuse: the getter got a value of another type. */
-VOW_NORETURN void vow__wrong_type(const char *getter, const char *wanted, vow_value got);
 /* Misuse: a descriptor that is not complete. */
 void vow__check_type(const char *maker, const vow_type *type);
 

@@ -112,6 +112,6 @@ const vow_type *vow_text_type(void) { return &vow__text_type; }
 const char *vow_as_text(vow_value v)
 {
     if (VOW_UNLIKELY(!vow_is(v, &vow__text_type)))
-        vow__wrong_type("vow_as_text", "text", v);
+        vow_wrong_type("vow_as_text", "text", v);
     return v.as.s;
 }

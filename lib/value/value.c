@@ -11,6 +11,10 @@ static const vow_type int_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR,
 static const vow_type bool_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "bool"};
 static const vow_type double_type = {
     .size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "double"};
+/* Pointers, whose size will not change: a program has copies of data that it uses. */
+const vow_type *const vow_scalar_bool = &bool_type;
+const vow_type *const vow_scalar_int = &int_type;
+const vow_type *const vow_scalar_double = &double_type;
 static const vow_type same_type = {.size = sizeof(vow_type), .kind = VOW__SAME, .name = "VOW_SAME"};
 static const vow_type again_type = {
     .size = sizeof(vow_type), .kind = VOW__AGAIN, .name = "VOW_AGAIN"};
@@ -18,7 +22,7 @@ static const vow_type again_type = {
 /* What a descriptor had in version 0.1. Later ones may be longer, none is shorter. */
 enum { FIRST_TYPE_SIZE = offsetof(vow_type, reserved) + sizeof(void *) };
 
-void vow__wrong_type(const char *getter, const char *wanted, vow_value got)
+void vow_wrong_type(const char *getter, const char *wanted, vow_value got)
 {
     char why[256] = "";
 
@@ -41,11 +45,15 @@ void vow__check_type(const char *maker, const vow_type *type)
               type->name);
 }
 
-vow_value vow_none(void) { return (vow_value){.type = NULL, .as.i = 0}; }
-
-vow_value vow_bool(bool b) { return (vow_value){.type = &bool_type, .as.i = b}; }
-
-vow_value vow_int(int64_t i) { return (vow_value){.type = &int_type, .as.i = i}; }
+/* The ones that are inline in the header, for whoever calls them all the same. */
+extern inline vow_value vow_scalar(const vow_type *type, int64_t i);
+extern inline vow_value vow_none(void);
+extern inline vow_value vow_bool(bool b);
+extern inline vow_value vow_int(int64_t i);
+extern inline vow_value vow_double(double d);
+extern inline bool vow_is_none(vow_value v);
+extern inline int64_t vow_as_int(vow_value v);
+extern inline bool vow_as_bool(vow_value v);
 
 vow_value vow_uint(uint64_t u)
 {
@@ -53,8 +61,6 @@ vow_value vow_uint(uint64_t u)
         return vow_fail_at(NULL, &vow__errno_domain, ERANGE, "%" PRIu64 " as a value", u);
     return vow_int((int64_t)u);
 }
-
-vow_value vow_double(double d) { return (vow_value){.type = &double_type, .as.d = d}; }
 
 vow_value vow_of(const vow_type *type, void *object)
 {
@@ -91,8 +97,6 @@ void vow_release(vow_value v)
         v.type->unref(v.as.p);
 }
 
-bool vow_is_none(vow_value v) { return v.type == NULL; }
-
 bool vow_is_error(vow_value v) { return vow__has_kind(v, VOW__ERROR); }
 
 /* Literal and counted text are one type to the program. */
@@ -109,26 +113,12 @@ const vow_type *vow_bool_type(void) { return &bool_type; }
 
 const vow_type *vow_double_type(void) { return &double_type; }
 
-int64_t vow_as_int(vow_value v)
-{
-    if (VOW_UNLIKELY(v.type != &int_type))
-        vow__wrong_type("vow_as_int", "int", v);
-    return v.as.i;
-}
-
-bool vow_as_bool(vow_value v)
-{
-    if (VOW_UNLIKELY(v.type != &bool_type))
-        vow__wrong_type("vow_as_bool", "bool", v);
-    return v.as.i != 0;
-}
-
 double vow_as_double(vow_value v)
 {
     if (v.type == &int_type)
         return (double)v.as.i;
     if (VOW_UNLIKELY(v.type != &double_type))
-        vow__wrong_type("vow_as_double", "double", v);
+        vow_wrong_type("vow_as_double", "double", v);
     return v.as.d;
 }
 
@@ -136,7 +126,7 @@ void *vow_as(vow_value v, const vow_type *type)
 {
     VOW_CHECK(type != NULL, "vow_as: no type");
     if (VOW_UNLIKELY(!vow_is(v, type)))
-        vow__wrong_type("vow_as", type->name, v);
+        vow_wrong_type("vow_as", type->name, v);
     VOW_CHECK(v.type->kind != VOW__SCALAR || v.type == &vow__literal_type,
               "vow_as: %s is a number, not an object", type->name);
     return v.as.p;

@@ -25,6 +25,7 @@ def declared(text):
     names = set()
     for statement in re.findall(r"^VOW_API\b[^;]*;", text, flags=re.M):
         names |= set(re.findall(r"\b(vow_\w+)\s*\(", statement))
+        names |= set(re.findall(r"^VOW_API extern\b.*\b(vow_\w+);", statement)) # data
     return names
 
 
