@@ -119,6 +119,12 @@ def run(command, **more):
     return done.returncode, done.stdout
 
 
+def library_sources(folder):
+    """Of libvow itself; libraries beside it have a meson.build of their own."""
+    with open(os.path.join(folder, "lib", "meson.build"), encoding="utf-8") as file:
+        return ["lib/" + name for name in re.findall(r"^  '(.*\.[cS])',$", file.read(), re.M)]
+
+
 class Tree:
     """The copy, and the objects that were made of it."""
 
@@ -129,7 +135,7 @@ class Tree:
                             ignore=shutil.ignore_patterns("node", "bench", "install", "*.py"))
         os.mkdir(os.path.join(folder, "objects"))
         self.cflags, self.libs = package_flags("--cflags"), package_flags("--libs")
-        self.sources = sorted(glob.glob(os.path.join(folder, "lib", "*", "*.c")))
+        self.sources = library_sources(folder)
         self.objects = {}  # source, relative: object
         self.needs = {}    # source, relative: the files it is made of
 
@@ -160,7 +166,7 @@ class Tree:
         return self.objects[source]
 
     def library(self):
-        return [self.relative(source) for source in self.sources]
+        return self.sources
 
     @staticmethod
     def sources_of(program):

@@ -24,7 +24,7 @@ compile() { # SANITIZE SOURCE
 objects=()
 while read -r source; do
     compile fuzzer-no-link "lib/$source"
-done < <(sed -n "s/^  '\(.*\.c\)',$/\1/p" "$top/lib/meson.build")
+done < <(sed -n "s/^  '\(.*\.[cS]\)',$/\1/p" "$top/lib/meson.build")
 compile fuzzer-no-link tests/model/fuzz.c
 while read -r source; do # the model is not what is to be covered
     compile address "tests/model/$source"
@@ -43,5 +43,5 @@ if ! ./fuzz-model -max_total_time="${1:-60}" -max_len=700 -timeout=20 -print_fin
     ls -t crash-* timeout-* leak-* oom-* 2>/dev/null | head -n 1
     exit 1
 fi
-grep -E 'DONE|number_of_executed' fuzz.log
+grep -E 'DONE|number_of_executed|operations$' fuzz.log
 echo "1 passed, 0 failed"
