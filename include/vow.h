@@ -19,6 +19,7 @@
 #include "vow/loop.h"
 #include "vow/packet.h"
 #include "vow/pool.h"
+#include "vow/process.h"
 #include "vow/promise.h"
 #include "vow/ready.h"
 #include "vow/remote.h"
