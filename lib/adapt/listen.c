@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * adapt/listen.c - listening and accepting. A wait brings its stream's memory with it, so
- * that an accepted connection can always be delivered.
+ * adapt/listen.c - accepting. A wait brings its stream's memory with it, so that an accepted
+ * connection can always be delivered.
  */
+#include "adapt/listen.h"
+
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <sys/socket.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "adapt/op.h"
+#include "adapt/pause.h"
 #include "adapt/stream.h"
 #include "base/mem.h"
-#include "vow/sock.h"
-#include "vow/timer.h"
 
 /* While descriptors or memory are short: how long to leave the clients in the backlog. */
 enum { FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 1000 };
@@ -26,14 +24,25 @@ struct waiter {
     vow_stream *sock; /* without a descriptor; NULL once delivered */
 };
 
+/* How many accepted streams are open. It outlives the listener when they do. */
+struct tally {
+    size_t refs; /* the listener's, and one an open stream */
+    size_t open;
+    vow_listener *listener; /* NULL once it is closed */
+};
+
 struct vow_listener {
     struct vow__member member;
-    struct vow__watch watch; /* added while somebody waits and there is no pause */
+    struct vow__watch watch; /* added while somebody waits, has room, and there is no pause */
     struct waiter *first, **end;
-    vow_promise *pause; /* its end, or NULL */
-    uint64_t pause_ms;  /* of the last pause; 0 after a success */
+    struct vow__pause pause;
+    struct tally *tally; /* NULL: no limit */
+    size_t most;
     int fd;
-    uint16_t port;
+    int reserve; /* a descriptor to be given up for turning a client away; -1: none */
+    size_t shed;
+    pid_t process; /* that made the file of a unix address */
+    vow_address address;
 };
 
 static void leave_list(struct waiter *w)
@@ -57,15 +66,7 @@ static void reject_all(vow_listener *l, int code, const char *text)
     }
 }
 
-static void deliver(vow_listener *l, int fd)
-{
-    struct waiter *w = l->first;
-    vow_stream *s = w->sock;
-    leave_list(w);
-    w->sock = NULL;
-    vow__stream_set_fd(s, fd);
-    vow_resolve(w->resolver, vow_stream_value(s));
-}
+static bool has_room(const vow_listener *l) { return !l->tally || l->tally->open < l->most; }
 
 static void watch(vow_listener *l)
 {
@@ -74,32 +75,59 @@ static void watch(vow_listener *l)
         reject_all(l, failed, "");
 }
 
-static vow_value end_pause(vow_value v, void *data)
+/* Somebody waits, or there is room again. */
+static void go_on(vow_listener *l)
+{
+    if (l->first && has_room(l) && !l->pause.end && l->watch.event)
+        watch(l);
+}
+
+static void forget_tally(struct tally *t)
+{
+    if (--t->refs == 0)
+        vow__free(t);
+}
+
+static void on_closed(void *data)
+{
+    struct tally *t = data;
+    t->open--;
+    if (t->listener)
+        go_on(t->listener);
+    forget_tally(t);
+}
+
+static void deliver(vow_listener *l, int fd)
+{
+    struct waiter *w = l->first;
+    vow_stream *s = w->sock;
+    leave_list(w);
+    w->sock = NULL;
+    vow__stream_set_fd(s, fd);
+    if (l->tally) {
+        l->tally->refs++;
+        l->tally->open++;
+        vow__stream_on_close(s, on_closed, l->tally);
+    }
+    vow_resolve(w->resolver, vow_stream_value(s));
+}
+
+static void on_pause_over(void *data, int failed)
 {
     vow_listener *l = data;
-    l->pause = vow_unref(l->pause);
-    if (vow_is_error(v))
-        reject_all(l, vow_error_code(vow_as_error(v)), ""); /* no memory for the timer */
-    else if (l->first)
-        watch(l);
-    return vow_none();
+    if (failed)
+        reject_all(l, failed, ""); /* no memory for the timer */
+    else
+        go_on(l);
 }
 
 /* The clients wait in the backlog. Without a pause the descriptor, which stays readable,
  * would keep the loop spinning. */
 static void pause_for(vow_listener *l, int code)
 {
-    vow_loop *loop = l->member.loop;
-    l->pause_ms = l->pause_ms ? 2 * l->pause_ms : FIRST_PAUSE_MS;
-    if (l->pause_ms > LONGEST_PAUSE_MS)
-        l->pause_ms = LONGEST_PAUSE_MS;
-    vow__watch_stop(loop, &l->watch);
-    l->pause = vow_handle(vow_delay(loop, l->pause_ms), end_pause, l);
-    if (!vow__settled(l->pause))
-        return;
-    vow_mark_handled(l->pause); /* no memory even for the pause */
-    l->pause = vow_unref(l->pause);
-    reject_all(l, code, "");
+    vow__watch_stop(l->member.loop, &l->watch);
+    if (vow__pause_begin(l->member.loop, &l->pause))
+        reject_all(l, code, ""); /* no memory even for the pause */
 }
 
 static bool is_shortage(int code)
@@ -114,12 +142,31 @@ static bool is_fatal(int code)
     return code == EBADF || code == EINVAL || code == ENOTSOCK || code == EFAULT;
 }
 
+static int open_reserve(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+/* One client, out of descriptors, hears that it is not served. False: nor can that be done. */
+static bool turn_away(vow_listener *l)
+{
+    if (l->reserve < 0)
+        return false;
+    close(l->reserve);
+    int fd = vow__sock_accept(l->fd);
+    if (fd >= 0) {
+        close(fd);
+        l->shed++;
+    }
+    l->reserve = open_reserve();
+    return fd >= 0;
+}
+
 static void accept_waiting(vow_listener *l)
 {
-    while (l->first) {
+    while (l->first && has_room(l)) {
         int fd = vow__sock_accept(l->fd), code = fd < 0 ? errno : 0;
         if (code == EAGAIN || code == EWOULDBLOCK)
             return;
+        if ((code == EMFILE || code == ENFILE) && turn_away(l))
+            return; /* the next one in the next turn */
         if (is_shortage(code)) {
             pause_for(l, code);
             return;
@@ -127,11 +174,14 @@ static void accept_waiting(vow_listener *l)
         if (is_fatal(code))
             reject_all(l, code, "");
         if (code == 0) {
-            l->pause_ms = 0;
+            l->pause.ms = 0;
             deliver(l, fd);
         }
     }
-    vow__watch_rest(l->member.loop, &l->watch);
+    if (l->first)
+        vow__watch_stop(l->member.loop, &l->watch);
+    else
+        vow__watch_rest(l->member.loop, &l->watch);
 }
 
 static void on_acceptable(evutil_socket_t fd, short events, void *data)
@@ -155,7 +205,7 @@ static void stop(void *data)
     if (l->first)
         return;
     vow__watch_stop(l->member.loop, &l->watch);
-    l->pause = vow_unref(l->pause);
+    vow__pause_stop(&l->pause);
 }
 
 static void destroy(void *data)
@@ -187,8 +237,7 @@ vow_promise *vow_accept_at(vow_listener *l, const char *where)
     w->at = l->end;
     *l->end = w;
     l->end = &w->next;
-    if (!l->pause)
-        watch(l);
+    go_on(l);
     return p;
 }
 
@@ -199,83 +248,93 @@ static void give_events_back(struct vow__member *member)
     vow__watch_done(l->member.loop, &l->watch);
 }
 
-/* An errno number for what getaddrinfo says of an address that must be numeric. */
-static int numeric_error(int code)
+/* Everything but the descriptor; NULL: no memory. */
+static vow_listener *new_listener(vow_loop *loop, const vow_listen_options *o)
 {
-    return code == EAI_SYSTEM ? errno : code == EAI_MEMORY ? ENOMEM : EINVAL;
-}
-
-static uint16_t port_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } name = {.any.sa_family = AF_UNSPEC};
-    socklen_t size = sizeof name;
-    if (getsockname(fd, &name.any, &size))
-        return 0;
-    return ntohs(name.any.sa_family == AF_INET6 ? name.v6.sin6_port : name.v4.sin_port);
-}
-
-/* A listening descriptor, or minus an errno number. */
-static int open_listening(const char *address, uint16_t port, int backlog)
-{
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    char service[8];
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    int code = getaddrinfo(address ? address : "127.0.0.1", service, &hints, &found);
-    if (code)
-        return -numeric_error(code);
-    int one = 1, fd = vow__sock_open(found->ai_family);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
-        bind(fd, found->ai_addr, found->ai_addrlen) ||
-        listen(fd, backlog > 0 ? backlog : SOMAXCONN)) {
-        code = errno;
-        if (fd >= 0)
-            close(fd);
-        fd = -code;
+    vow_listener *l = vow__alloc_zeroed(sizeof *l);
+    struct tally *t = o->most ? vow__alloc_zeroed(sizeof *t) : NULL;
+    if (!l || (o->most && !t)) {
+        vow__free(l);
+        vow__free(t);
+        return NULL;
     }
-    freeaddrinfo(found);
-    return fd;
+    l->fd = -1;
+    l->reserve = -1;
+    l->end = &l->first;
+    l->most = o->most;
+    l->tally = t;
+    if (t)
+        *t = (struct tally){1, 0, l};
+    l->pause = (struct vow__pause){
+        .first = FIRST_PAUSE_MS, .most = LONGEST_PAUSE_MS, .over = on_pause_over, .data = l};
+    vow__member_join(&l->member, loop, give_events_back);
+    return l;
+}
+
+/* 0 or an errno number. */
+static int open_all(vow_listener *l, const vow_address *address, const vow_listen_options *o)
+{
+    int fd = vow__listen_open(address, o);
+    if (fd < 0)
+        return -fd;
+    l->fd = fd;
+    l->process = getpid();
+    int failed = vow_address_local(&l->address, fd);
+    if (!failed && o->shed && (l->reserve = open_reserve()) < 0)
+        failed = errno;
+    if (!failed && vow__watch_init(l->member.loop, &l->watch, fd, EV_READ | EV_PERSIST,
+                                   on_acceptable, l))
+        failed = ENOMEM;
+    return failed;
+}
+
+vow_listener *vow_listen_on(vow_loop *loop, const vow_address *address,
+                            const vow_listen_options *options)
+{
+    static const vow_listen_options none;
+    const vow_listen_options *o = options ? options : &none;
+    vow__check_loop(loop, "vow_listen");
+    vow_listener *l = loop->closing ? NULL : new_listener(loop, o);
+    int failed = loop->closing ? ESHUTDOWN : l ? open_all(l, address, o) : ENOMEM;
+    if (!failed)
+        return l;
+    vow_listener_close(l);
+    errno = failed;
+    return NULL;
 }
 
 vow_listener *vow_listen(vow_loop *loop, const char *address, uint16_t port, int backlog)
 {
-    vow__check_loop(loop, "vow_listen");
-    int fd = loop->closing ? -ESHUTDOWN : open_listening(address, port, backlog);
-    vow_listener *l = fd < 0 ? NULL : vow__alloc_zeroed(sizeof *l);
-    if (!l) {
-        errno = fd < 0 ? -fd : ENOMEM;
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    l->fd = fd;
-    l->port = port_of(fd);
-    l->end = &l->first;
-    vow__member_join(&l->member, loop, give_events_back);
-    if (vow__watch_init(loop, &l->watch, fd, EV_READ | EV_PERSIST, on_acceptable, l)) {
-        vow_listener_close(l);
-        errno = ENOMEM;
-        return NULL;
-    }
-    return l;
+    vow_address a;
+    int failed = vow_address_ip(&a, address ? address : "127.0.0.1", port);
+    if (!failed)
+        return vow_listen_on(loop, &a, &(vow_listen_options){.backlog = backlog});
+    errno = failed;
+    return NULL;
 }
 
-uint16_t vow_listener_port(const vow_listener *l) { return l->port; }
+uint16_t vow_listener_port(const vow_listener *l) { return vow_address_port(&l->address); }
+const vow_address *vow_listener_address(const vow_listener *l) { return &l->address; }
+size_t vow_listener_shed(const vow_listener *l) { return l->shed; }
 
 vow_listener *vow_listener_close(vow_listener *l)
 {
     if (!l)
         return NULL;
     reject_all(l, ECANCELED, ": the listener was closed");
-    vow_unref(l->pause);
+    vow__pause_stop(&l->pause);
     vow__watch_done(l->member.loop, &l->watch);
     vow__member_leave(&l->member);
-    close(l->fd);
+    if (l->tally) {
+        l->tally->listener = NULL;
+        forget_tally(l->tally);
+    }
+    if (l->fd >= 0 && l->process == getpid())
+        vow__listen_unlink(&l->address);
+    if (l->fd >= 0)
+        close(l->fd);
+    if (l->reserve >= 0)
+        close(l->reserve);
     vow__free(l);
     return NULL;
 }

@@ -100,6 +100,8 @@ void vow__pump_closed(struct vow__pump *pump, int side);
  * vow__stream_set_fd, once, takes the connected and non-blocking fd. */
 vow_stream *vow__stream_of_sock(vow_loop *loop);
 void vow__stream_set_fd(vow_stream *s, int fd);
+/* closed(data) runs once, when the descriptor of such a stream has been closed. */
+void vow__stream_on_close(vow_stream *s, vow_destroy_fn *closed, void *data);
 
 /* stream_file.c: of a descriptor that the system cannot wait for. Takes fd, also on failure. */
 vow_stream *vow__stream_of_file(vow_loop *loop, int fd);

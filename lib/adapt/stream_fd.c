@@ -26,6 +26,8 @@ struct descriptor {
     struct vow__watch in, out; /* made by the first operation that has to wait */
     int fd;                    /* -1: a socket to be, or a pipe that was shut down */
     bool told;                 /* inside the callback of `in` */
+    vow_destroy_fn *closed;    /* NULL, or: called once when the descriptor is closed */
+    void *closed_data;
 };
 
 static vow_stream *stream_of(struct descriptor *d) { return (vow_stream *)d - 1; }
@@ -96,6 +98,10 @@ static void close_fd(struct descriptor *d)
         vow_ready_close(loop, fd);
     else if (fd >= 0)
         close(fd);
+    vow_destroy_fn *closed = d->closed;
+    d->closed = NULL;
+    if (closed)
+        closed(d->closed_data);
 }
 
 static void close_object(void *object) { close_fd(object); }
@@ -212,6 +218,13 @@ void vow__stream_set_fd(vow_stream *s, int fd)
     /* requests and answers are short; sockets that are not TCP refuse, and need not */
     if (s->transport == &sock_transport)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+void vow__stream_on_close(vow_stream *s, vow_destroy_fn *closed, void *data)
+{
+    struct descriptor *d = s->object;
+    d->closed = closed;
+    d->closed_data = data;
 }
 
 int vow_stream_fd(const vow_stream *s)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * adapt/listen.h - between the two halves of listening: opening the descriptor
+ * (listen_open.c), and accepting from it (listen.c).
+ */
+#ifndef VOW_ADAPT_LISTEN_H
+#define VOW_ADAPT_LISTEN_H
+
+#include "vow/sock.h"
+
+/* A listening descriptor, or minus an errno number. */
+int vow__listen_open(const vow_address *address, const vow_listen_options *options);
+
+/* Removes the file of a unix address, if it has one. */
+void vow__listen_unlink(const vow_address *address);
+
+#endif

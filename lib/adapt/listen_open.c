@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * adapt/listen_open.c - opening a listening descriptor, and the file of a unix one.
+ */
+#include "adapt/listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "adapt/stream.h"
+
+/* The path of a unix address that has a file, or NULL. */
+static const char *path_of(const vow_address *a)
+{
+    const struct sockaddr_un *name = (const struct sockaddr_un *)&a->storage;
+    bool any = a->size > offsetof(struct sockaddr_un, sun_path);
+    return vow_address_family(a) == AF_UNIX && any && name->sun_path[0] ? name->sun_path : NULL;
+}
+
+void vow__listen_unlink(const vow_address *address)
+{
+    const char *path = path_of(address);
+    if (path)
+        unlink(path);
+}
+
+/* Is the file what a listener has left behind that is no more? */
+static bool is_left_behind(const vow_address *a)
+{
+    struct stat status;
+    const char *path = path_of(a);
+    if (!path || lstat(path, &status) || !S_ISSOCK(status.st_mode))
+        return false;
+    int fd = vow__sock_open(AF_UNIX);
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)&a->storage, a->size) &&
+                   errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return refused;
+}
+
+static int bind_to(int fd, const vow_address *a, bool replace)
+{
+    if (bind(fd, (const struct sockaddr *)&a->storage, a->size) == 0)
+        return 0;
+    int failed = errno;
+    if (failed != EADDRINUSE || !replace || !is_left_behind(a))
+        return failed;
+    vow__listen_unlink(a);
+    return bind(fd, (const struct sockaddr *)&a->storage, a->size) ? errno : 0;
+}
+
+static int set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value) ? errno : 0;
+}
+
+/* 0 or an errno number. */
+static int prepare(int fd, const vow_address *a, const vow_listen_options *o)
+{
+    int family = vow_address_family(a), failed = 0;
+    if (family != AF_UNIX)
+        failed = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!failed && o->reuse_port)
+        failed = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!failed && family == AF_INET6)
+        failed = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only);
+    if (!failed)
+        failed = bind_to(fd, a, o->replace);
+    if (!failed && listen(fd, o->backlog > 0 ? o->backlog : SOMAXCONN))
+        failed = errno;
+    return failed;
+}
+
+int vow__listen_open(const vow_address *address, const vow_listen_options *options)
+{
+    int fd = vow__sock_open(vow_address_family(address));
+    int failed = fd < 0 ? errno : prepare(fd, address, options);
+    if (!failed)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -failed;
+}
