@@ -53,7 +53,6 @@ static void stop(void *data)
     struct vow__queue *queue = w->queue;
     vow_value value = w->value;
     take_out(w);
-    w->value = vow_none();
     if (queue->left)
         queue->left(queue, w);
     vow__waiter_free(w);
@@ -99,7 +98,8 @@ void vow__waiter_call(struct vow__waiter *w, vow_value v)
 
 void vow__waiter_move(struct vow__waiter *w, struct vow__queue *to)
 {
-    take_out(w);
+    if (w->queue)
+        take_out(w);
     append(to, w);
 }
 

@@ -17,7 +17,10 @@ struct vow__waiter {
     uint64_t line;
     struct vow__waiter *next, *prev;
     struct vow__queue *queue;
-    vow_resolver *resolver;
+    union {
+        vow_resolver *resolver;
+        void *group; /* of one that shares a promise with others (sync/select.c) */
+    };
     vow_value value; /* the owner's: released when the waiter leaves */
     uint64_t n;      /* the owner's */
 };
@@ -26,8 +29,8 @@ _Static_assert(sizeof(struct vow__waiter) <= sizeof(vow_promise), "a waiter fits
 /* All zero: empty. It must not go before its waiters: call them all. */
 struct vow__queue {
     struct vow__waiter *first, *last;
-    /* NULL, or: nobody wants this one any more. It is out of the queue, its value released, and
-     * is freed next. Others may be called, nothing may be allocated. */
+    /* NULL, or: nobody wants this one any more. It is out of the queue, and is freed next with
+     * its value. Others may be called, nothing may be allocated. */
     void (*left)(struct vow__queue *queue, struct vow__waiter *waiter);
 };
 
@@ -43,7 +46,7 @@ vow_promise *vow__wait_for_turn(vow_loop *loop, struct vow__queue *queue, const 
 vow_resolver *vow__waiter_take(struct vow__waiter *w);
 /* Takes w out, resolves its promise with v (taken) and frees it. Its value is the caller's. */
 void vow__waiter_call(struct vow__waiter *w, vow_value v);
-/* Takes w to the end of another queue. */
+/* Takes w to the end of another queue; from none, if it is in none. */
 void vow__waiter_move(struct vow__waiter *w, struct vow__queue *to);
 /* Calls all with the same v (taken), in order; their values are released. */
 void vow__waiters_call_all(struct vow__queue *queue, vow_value v);

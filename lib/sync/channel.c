@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/channel.h"
+
+#include "base/mem.h"
+#include "vow/type.h"
+
+/* The end: a scalar, so that it needs no care. */
+static const vow_type end_type = {.size = sizeof(vow_type), .kind = VOW__SCALAR, .name = "end"};
+
+vow_value vow_end(void) { return (vow_value){.type = &end_type, .as.i = 0}; }
+bool vow_is_end(vow_value v) { return v.type == &end_type; }
+
+VOW_TYPE_DEFINE(vow_channel, vow_channel, vow_channel_ref, vow_channel_unref)
+
+/* Somebody waits for what has come. A sender is told nothing, a receiver gets v. */
+static void call(struct vow__waiter *w, vow_value v)
+{
+    if (w->n)
+        vow__select_called(w, v);
+    else
+        vow__waiter_call(w, v);
+}
+
+/* The value of the first sender, who is told that it was sent. */
+static vow_value take_from_sender(vow_channel *ch)
+{
+    struct vow__waiter *w = ch->senders.first;
+    vow_value v = w->value;
+    w->value = vow_none();
+    call(w, vow_none());
+    return v;
+}
+
+static void push(vow_channel *ch, vow_value v)
+{
+    size_t at = ch->head + ch->count++;
+    ch->ring[at < ch->capacity ? at : at - ch->capacity] = v;
+}
+
+static vow_value pop(vow_channel *ch)
+{
+    vow_value v = ch->ring[ch->head];
+    ch->head = ch->head + 1 < ch->capacity ? ch->head + 1 : 0;
+    ch->count--;
+    return v;
+}
+
+bool vow__channel_put(vow_channel *ch, vow_value v)
+{
+    if (ch->receivers.first)
+        call(ch->receivers.first, v);
+    else if (ch->count < ch->capacity)
+        push(ch, v);
+    else
+        return false;
+    return true;
+}
+
+bool vow__channel_take(vow_channel *ch, vow_value *ret)
+{
+    if (ch->count > 0) {
+        *ret = pop(ch);
+        if (ch->senders.first)
+            push(ch, take_from_sender(ch));
+    } else if (ch->senders.first) {
+        *ret = take_from_sender(ch);
+    } else if (ch->closed) {
+        *ret = vow_end();
+    } else {
+        return false;
+    }
+    return true;
+}
+
+vow_value vow__channel_broken(const char *where)
+{
+    return vow_fail_at(where, vow_errno_domain(), EPIPE, "the channel is closed");
+}
+
+vow_channel *vow_channel_new(vow_loop *loop, size_t capacity)
+{
+    vow__check_loop(loop, "vow_channel_new");
+    if (capacity > SIZE_MAX / 2 / sizeof(vow_value))
+        return NULL;
+    vow_channel *ch = vow__alloc(sizeof *ch + capacity * sizeof(vow_value));
+    if (!ch)
+        return NULL;
+    *ch = (vow_channel){.loop = loop, .refs = 1, .capacity = capacity};
+    return ch;
+}
+
+vow_channel *vow_channel_ref(vow_channel *ch)
+{
+    ch->refs++;
+    return ch;
+}
+
+/* Aborted while it still has its reference: what is released may look at it. */
+vow_channel *vow_channel_unref(vow_channel *ch)
+{
+    if (!ch)
+        return NULL;
+    if (ch->refs == 1)
+        vow_channel_abort(ch);
+    if (--ch->refs == 0)
+        vow__free(ch);
+    return NULL;
+}
+
+vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where)
+{
+    vow_loop *loop = ch->loop;
+    vow__check_loop(loop, "vow_channel_send");
+    VOW_CHECK(!vow__has_kind(v, VOW__PROMISE) && !vow__has_kind(v, VOW__SAME) && !vow_is_end(v),
+              "vow_channel_send at %s: a %s is no value to be sent", where, vow_type_name(v));
+    if (VOW_UNLIKELY(vow__has_kind(v, VOW__ERROR)))
+        return vow_resolved_at(loop, v, where);
+    if (VOW_UNLIKELY(ch->closed)) {
+        vow__release(v);
+        return vow_resolved_at(loop, vow__channel_broken(where), where);
+    }
+    if (vow__channel_put(ch, v))
+        return vow_resolved_at(loop, vow_none(), where);
+    struct vow__waiter *w = vow__waiter_new(loop, where);
+    if (!w) {
+        vow__release(v);
+        return vow__refuse(loop, NULL, NULL, NULL);
+    }
+    w->value = v;
+    return vow__wait_in(&ch->senders, w, where);
+}
+
+vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where)
+{
+    vow_value v;
+    vow__check_loop(ch->loop, "vow_channel_receive");
+    if (vow__channel_take(ch, &v))
+        return vow_resolved_at(ch->loop, v, where);
+    return vow__wait_for_turn(ch->loop, &ch->receivers, where);
+}
+
+static size_t count_senders(const vow_channel *ch)
+{
+    size_t n = 0;
+    for (const struct vow__waiter *w = ch->senders.first; w; w = w->next)
+        n++;
+    return n;
+}
+
+/* A select may send on the channel in two of its cases, of which one is done: the array is
+ * shorter then. */
+vow_value vow_channel_drain(vow_channel *ch)
+{
+    vow__check_loop(ch->loop, "vow_channel_drain");
+    size_t most = ch->count + count_senders(ch), n = 0;
+    vow_value array = vow__array_new(most), v;
+    if (vow_is_none(array))
+        return vow__fail_ready(ENOMEM);
+    while (n < most && vow__channel_take(ch, &v) && !vow_is_end(v))
+        vow__array_put(array, n++, v);
+    ((vow__array *)array.as.p)->size = n;
+    return array;
+}
+
+size_t vow_channel_count(const vow_channel *ch) { return ch->count; }
+bool vow_channel_is_closed(const vow_channel *ch) { return ch->closed; }
+
+void vow_channel_close(vow_channel *ch)
+{
+    vow__check_loop(ch->loop, "vow_channel_close");
+    ch->closed = true;
+    while (ch->receivers.first)
+        call(ch->receivers.first, vow_end());
+}
+
+void vow_channel_abort(vow_channel *ch)
+{
+    ch->refs++;
+    vow_channel_close(ch);
+    while (ch->senders.first) {
+        struct vow__waiter *w = ch->senders.first;
+        vow_value v = w->value;
+        w->value = vow_none();
+        call(w, vow__channel_broken(NULL));
+        vow__release(v);
+    }
+    while (ch->count > 0)
+        vow__release(pop(ch));
+    if (--ch->refs == 0)
+        vow__free(ch);
+}
