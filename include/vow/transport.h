@@ -43,7 +43,10 @@ typedef struct vow_transport {
     int (*shutdown)(void *object);
     void (*detach)(void *object); /* the loop closes: gives back its events; or NULL */
     void (*close)(void *object);  /* the last call: gives back everything */
-    void *reserved[2];
+    /* The reason of the -1 that read, write or shutdown has just given, for where errno says
+     * too little: gives an error, which becomes the operation's, or NULL. Or NULL. */
+    vow_error *(*error)(void *object, int side);
+    void *reserved[1];
 } vow_transport;
 
 /* A stream over a transport. Takes object; gives. NULL: no memory or a closed loop (errno),
@@ -53,6 +56,13 @@ VOW_API vow_stream *vow_stream_new(vow_loop *loop, const vow_transport *transpor
 /* It is worth trying `side` (VOW_READ, VOW_WRITE or both) again. Settles, but runs no handler.
  * Looks; not to be called after close. */
 VOW_API void vow_stream_ready(vow_stream *s, int side);
+
+/* A write that is not waited for any more has taken so many bytes after all: they count in
+ * vow_stream_written. Looks. */
+VOW_API void vow_stream_wrote(vow_stream *s, size_t bytes);
+
+/* Looks. The object, if s is an open stream over this transport; else NULL. */
+VOW_API void *vow_stream_object(const vow_stream *s, const vow_transport *transport);
 
 VOW_END
 #endif

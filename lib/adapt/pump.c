@@ -56,6 +56,14 @@ static vow_value failure(const struct vow__pump *pump, int code, const char *sid
                        (unsigned long long)pump->moved);
 }
 
+/* Of what a transport has just said. */
+static vow_value refusal(const struct vow__pump *pump, int side, int code)
+{
+    vow_error *error = vow__stream_error(side == VOW_READ ? pump->from : pump->to, side);
+    return error ? vow_error_value(error)
+                 : failure(pump, code, side == VOW_READ ? "read" : "write");
+}
+
 /* What a try says: go on, wait, or the pump has ended with *ret. */
 enum verdict { GO_ON, WAIT, ENDED };
 
@@ -85,7 +93,7 @@ static enum verdict read_some(struct vow__pump *pump, vow_value *ret)
     if (n < 0 && errno == EAGAIN)
         return wait_for(pump, VOW_READ, ret);
     if (n < 0)
-        *ret = failure(pump, errno, "read");
+        *ret = refusal(pump, VOW_READ, errno);
     return ENDED;
 }
 
@@ -99,7 +107,7 @@ static enum verdict write_some(struct vow__pump *pump, vow_value *ret)
         return ENDED;
     ssize_t n = to->transport->write(to->object, &part, 1);
     if (n < 0 && errno != EAGAIN) {
-        *ret = failure(pump, errno, "write");
+        *ret = refusal(pump, VOW_WRITE, errno);
         return ENDED;
     }
     if (n > 0) {

@@ -83,6 +83,18 @@ void vow__stream_rest(vow_stream *s, int side)
         s->transport->rest(s->object, side);
 }
 
+vow_error *vow__stream_error(const vow_stream *s, int side)
+{
+    return s->transport->error ? s->transport->error(s->object, side) : NULL;
+}
+
+void *vow_stream_object(const vow_stream *s, const vow_transport *transport)
+{
+    return s->transport == transport ? s->object : NULL;
+}
+
+void vow_stream_wrote(vow_stream *s, size_t bytes) { s->out.written += bytes; }
+
 void vow_stream_ready(vow_stream *s, int side)
 {
     vow_stream_ref(s); /* what is in flight may hold the last reference */

@@ -73,6 +73,9 @@ vow_promise *vow__stream_refused(vow_stream *s, const vow_resolver *in_flight, c
 int vow__stream_wait(vow_stream *s, int side);
 void vow__stream_rest(vow_stream *s, int side);
 
+/* The transport's own error for what it has just refused, or NULL. */
+vow_error *vow__stream_error(const vow_stream *s, int side);
+
 static inline size_t vow__stream_kept(const vow_stream *s) { return s->in.to - s->in.from; }
 static inline uint8_t *vow__stream_bytes(const vow_stream *s)
 {

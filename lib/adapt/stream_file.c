@@ -85,7 +85,7 @@ static void was_written(void *data)
     if (vow__thread() == f->thread) {
         f->out.state = f->out.forgotten ? IDLE : DONE;
         if (f->out.forgotten && f->stream && f->out.result > 0)
-            f->stream->out.written += (uint64_t)f->out.result;
+            vow_stream_wrote(f->stream, (size_t)f->out.result);
         f->out.forgotten = false;
         if (f->stream)
             vow_stream_ready(f->stream, VOW_WRITE);

@@ -196,7 +196,12 @@ static bool receive(vow_stream *s, vow_value *ret)
         return decided(s, ret);
     if (n < 0 && errno == EAGAIN)
         return false;
-    *ret = n == 0 ? at_end(s) : failure(s, errno, "");
+    int failed = errno;
+    vow_error *error = n < 0 ? vow__stream_error(s, VOW_READ) : NULL;
+    if (n == 0)
+        *ret = at_end(s);
+    else
+        *ret = error ? vow_error_value(error) : failure(s, failed, "");
     return true;
 }
 

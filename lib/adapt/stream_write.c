@@ -70,11 +70,18 @@ static vow_value outcome_of(const vow_stream *s, int failed)
                        s->out.size, closed);
 }
 
-static void finish(vow_stream *s, int failed)
+/* Of what the transport has just said. */
+static vow_value outcome_now(const vow_stream *s, int failed)
+{
+    vow_error *error = failed ? vow__stream_error(s, VOW_WRITE) : NULL;
+    return error ? vow_error_value(error) : outcome_of(s, failed);
+}
+
+static void finish(vow_stream *s, vow_value outcome)
 {
     vow_resolver *resolver = s->out.resolver;
     s->out.resolver = NULL;
-    vow_resolve(resolver, outcome_of(s, failed)); /* gives back the reference: s may be gone */
+    vow_resolve(resolver, outcome); /* gives back the reference: s may be gone */
 }
 
 /* 0: done. EAGAIN: waits for the transport. Or another errno number. A loop, not a recursion,
@@ -106,7 +113,7 @@ void vow__stream_write_on(vow_stream *s)
     s->out.again = true;
     int failed = s->out.resolver && !s->out.trying ? try_write(s) : EAGAIN;
     if (failed != EAGAIN)
-        finish(s, failed);
+        finish(s, outcome_now(s, failed));
 }
 
 static void stop(void *data)
@@ -162,7 +169,7 @@ static void go(vow_stream *s, vow_resolver *resolver, vow_buf *buf)
     int failed = try_write(s);
     if (failed != EAGAIN) {
         vow_buf_unref(buf);
-        vow_resolve(resolver, outcome_of(s, failed));
+        vow_resolve(resolver, outcome_now(s, failed));
         return;
     }
     s->out.buf = buf;
@@ -236,5 +243,5 @@ void vow__stream_end_write(vow_stream *s)
     if (s->out.pump)
         vow__pump_closed(s->out.pump, VOW_WRITE);
     else if (s->out.resolver)
-        finish(s, ECANCELED);
+        finish(s, outcome_of(s, ECANCELED));
 }
