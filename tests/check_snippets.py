@@ -127,16 +127,28 @@ def whole_program(snippet):
     return re.sub(r"@(SNIPPET|L?\d+)@", lambda match: fill[match.group(1)], text)
 
 
+# The libraries beside libvow: what each needs, by pkg-config.
+BESIDE = {"http": ["libcurl", "libevent_extra"], "opencl": ["OpenCL"], "tls": ["openssl"]}
+
+
+def libraries(build):
+    """What a snippet is linked with: the static libraries that were built, and theirs."""
+    vow = os.path.join(build, "lib", "libvow.a")
+    if not os.path.exists(vow):
+        sys.exit(f"{vow}: no library: build it first")
+    beside = {name: os.path.join(build, "lib", name, f"libvow-{name}.a") for name in BESIDE}
+    built = [name for name in BESIDE if os.path.exists(beside[name])]
+    needed = ["libevent_core"] + [package for name in built for package in BESIDE[name]]
+    return [beside[name] for name in built] + [vow] + subprocess.check_output(
+        ["pkg-config", "--libs"] + needed, text=True).split() + ["-pthread"]
+
+
 class Compiler:
     def __init__(self, build, folder, sanitize):
         self.folder, self.count = folder, 0
         self.flags = WARNINGS + (["-fsanitize=address,undefined"] if sanitize else [])
-        library = os.path.join(build, "lib", "libvow.a")
-        if not os.path.exists(library):
-            sys.exit(f"{library}: no library: build it first")
         self.inputs = ["-I" + os.path.join(TOP, "include"), "-I" + os.path.join(TOP, "tests/snippets")]
-        self.libraries = [library] + subprocess.check_output(
-            ["pkg-config", "--libs", "libevent_core"], text=True).split() + ["-pthread"]
+        self.libraries = libraries(build)
 
     def run(self, command):
         return subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, text=True,

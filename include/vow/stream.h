@@ -93,6 +93,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_stream_shutdown_at(vow_stream *s, const c
 /* Closes now; operations in flight reject with ECANCELED, later ones with EBADF, waits of
  * vow_ready on its descriptor with EBADF. Looks. The last vow_stream_unref closes too. */
 VOW_API void vow_stream_close(vow_stream *s);
+VOW_API vow_loop *vow_stream_loop(const vow_stream *s); /* NULL once it is freed */
 VOW_API int vow_stream_fd(const vow_stream *s); /* -1: closed, or there is none */
 
 VOW_API vow_stream *vow_stream_ref(vow_stream *s);

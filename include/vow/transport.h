@@ -43,7 +43,7 @@ typedef struct vow_transport {
     int (*shutdown)(void *object);
     void (*detach)(void *object); /* the loop closes: gives back its events; or NULL */
     void (*close)(void *object);  /* the last call: gives back everything */
-    /* The reason of the -1 that read, write or shutdown has just given, for where errno says
+    /* The reason of what read, write, wait or shutdown has just refused, for where errno says
      * too little: gives an error, which becomes the operation's, or NULL. Or NULL. */
     vow_error *(*error)(void *object, int side);
     void *reserved[1];

@@ -71,7 +71,7 @@ static enum verdict wait_for(struct vow__pump *pump, int side, vow_value *ret)
 {
     int failed = vow__stream_wait(side == VOW_READ ? pump->from : pump->to, side);
     if (failed)
-        *ret = failure(pump, failed, side == VOW_READ ? "read" : "write");
+        *ret = refusal(pump, side, failed);
     return failed ? ENDED : WAIT;
 }
 

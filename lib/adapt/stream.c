@@ -93,6 +93,8 @@ void *vow_stream_object(const vow_stream *s, const vow_transport *transport)
     return s->transport == transport ? s->object : NULL;
 }
 
+vow_loop *vow_stream_loop(const vow_stream *s) { return s->member.loop; }
+
 void vow_stream_wrote(vow_stream *s, size_t bytes) { s->out.written += bytes; }
 
 void vow_stream_ready(vow_stream *s, int side)

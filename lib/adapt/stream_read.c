@@ -21,6 +21,13 @@ static vow_value failure(const vow_stream *s, int code, const char *text)
     return vow_fail_at(s->in.where, vow_errno_domain(), code, "stream read%s", text);
 }
 
+/* Of what the transport has just said. */
+static vow_value refusal(const vow_stream *s, int code)
+{
+    vow_error *error = vow__stream_error(s, VOW_READ);
+    return error ? vow_error_value(error) : failure(s, code, "");
+}
+
 static void free_kept(vow_stream *s)
 {
     s->in.kept = vow_buf_unref(s->in.kept);
@@ -188,20 +195,19 @@ ssize_t vow__stream_fill(vow_stream *s, size_t total)
     return n;
 }
 
-/* One read of the transport. True: *ret is the outcome. */
+/* Reads of the transport: one, or, where trying costs little, all there are. True: *ret is
+ * the outcome. */
 static bool receive(vow_stream *s, vow_value *ret)
 {
-    ssize_t n = vow__stream_fill(s, total_wanted(s));
-    if (n > 0)
-        return decided(s, ret);
-    if (n < 0 && errno == EAGAIN)
+    ssize_t n;
+    do {
+        n = vow__stream_fill(s, total_wanted(s));
+        if (n > 0 && decided(s, ret))
+            return true;
+    } while (n > 0 && s->transport->eager);
+    if (n > 0 || (n < 0 && errno == EAGAIN))
         return false;
-    int failed = errno;
-    vow_error *error = n < 0 ? vow__stream_error(s, VOW_READ) : NULL;
-    if (n == 0)
-        *ret = at_end(s);
-    else
-        *ret = error ? vow_error_value(error) : failure(s, failed, "");
+    *ret = n == 0 ? at_end(s) : refusal(s, errno);
     return true;
 }
 
@@ -223,7 +229,7 @@ static bool try_read(vow_stream *s, bool worth_it, vow_value *ret)
         s->in.again = false; /* what was said so far, `wait` knows too */
         int failed = has_outcome ? 0 : vow__stream_wait(s, VOW_READ);
         if (failed)
-            *ret = failure(s, failed, "");
+            *ret = refusal(s, failed);
         has_outcome = has_outcome || failed;
         worth_it = true;
     } while (!has_outcome && s->in.again);
