@@ -7,6 +7,7 @@
 #define VOW_H
 
 #include "vow/address.h"
+#include "vow/async.h"
 #include "vow/base.h"
 #include "vow/buf.h"
 #include "vow/channel.h"

@@ -182,6 +182,14 @@ static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
     vow__give(loop, c);
 }
 
+/* Without a source it begins, or has let others go first. */
+static void go_on(vow_loop *loop, vow_promise *c, vow_promise *s)
+{
+    vow_value in = s || (c->flags & F_CANCEL) ? take_input(c, s) : vow_none();
+    vow__seen(in);
+    vow__linear_go_on(loop, c, in);
+}
+
 void vow__consume(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
     switch (c->kind) {
@@ -218,7 +226,7 @@ void vow__consume(vow_loop *loop, vow_promise *c, vow_promise *s)
         end_detached(loop, c, s);
         break;
     case K_LINEAR:
-        vow__linear_go_on(loop, c, s || (c->flags & F_CANCEL) ? take_input(c, s) : vow_none());
+        go_on(loop, c, s);
         break;
     case K_ELEMENT:
         vow__combine_input_settled(loop, c, s);

@@ -12,16 +12,17 @@
 
 /* What the code did when it came back. */
 enum vow__went {
-    WENT_ENDED, /* *v is its result: anything a handler may give but VOW_SAME */
-    WENT_WAITS, /* for the promise in *v, which vow__cannot_wait has nothing against */
+    WENT_ENDED, /* *out is its result: anything a handler may give but VOW_SAME */
+    WENT_WAITS, /* for the promise in *out, which vow__cannot_wait has nothing against */
     WENT_YIELDS /* lets go first what is in the queue */
 };
 
 struct vow__linear_ops {
     const char *name; /* for dumps */
-    /* Goes on with *v (taken), an outcome; none when it begins or has let others go first.
-     * WENT_ENDED: `data` is given back. */
-    enum vow__went (*go_on)(void *data, vow_value *v);
+    /* Goes on with `in` (taken), an outcome; none when it begins or has let others go first. */
+    enum vow__went (*go_on)(void *data, vow_value in, vow_value *out);
+    /* After WENT_ENDED: gives `data` back. */
+    void (*ended)(void *data);
     /* Asked when it is to be cancelled while it waits: true keeps that for later. */
     bool (*shielded)(void *data);
     /* Nobody wants the result, or ever will: ends it now and gives `data` back. */
@@ -31,7 +32,43 @@ struct vow__linear_ops {
 /* A pending promise for what `data` gives, which begins from the queue; NULL when refused. */
 vow_promise *vow__linear_new(vow_loop *loop, const struct vow__linear_ops *ops, void *data,
                              const char *where);
-/* consume.c, serve.c: lets c, in no list, go on with `in` (taken). */
-void vow__linear_go_on(vow_loop *loop, vow_promise *c, vow_value in);
+
+/* A promise to wait for that vow__cannot_wait need not be asked about: a source of the loop's
+ * own waits for nothing. */
+static inline bool vow__is_simple(const vow_loop *loop, const vow_promise *p)
+{
+    return p && p->outside && p->kind == K_SOURCE && vow__loop_of(p) == loop;
+}
+
+/* linear.c, for the function below. */
+void vow__linear_end(vow_loop *loop, vow_promise *c, vow_value result);
+void vow__linear_look_again(vow_loop *loop, vow_promise *c);
+
+/* consume.c, serve.c: lets c, in no list, go on with `in` (taken). Inline, and with nothing to
+ * do after go_on that would need a frame of its own: a fiber's switch confuses the processor
+ * about where the calls return to that were made before it. */
+static inline void vow__linear_go_on(vow_loop *loop, vow_promise *c, vow_value in)
+{
+    loop->handlers++;
+    c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what it waits for next */
+    c->source = NULL;
+    loop->running = c;
+    vow_value out;
+    enum vow__went went = c->linear->go_on(c->data, in, &out);
+    if (VOW_UNLIKELY(went == WENT_ENDED)) {
+        vow__linear_end(loop, c, out);
+        return;
+    }
+    loop->running = NULL;
+    if (VOW_LIKELY(went == WENT_WAITS)) {
+        vow_promise *next = out.as.p;
+        vow__wait_for(loop, c, next);
+        next->outside--;
+    } else {
+        vow__push(loop, c);
+    }
+    if (VOW_UNLIKELY(!vow__wanted(c) || (c->flags & F_CANCEL)))
+        vow__linear_look_again(loop, c);
+}
 
 #endif

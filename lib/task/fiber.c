@@ -8,27 +8,6 @@ _Thread_local struct vow__fiber *vow__fiber_here;
 
 /* On the fiber's stack. */
 
-VOW_NORETURN static void fiber_main(void *data)
-{
-    struct vow__fiber *f = data;
-    vow__arrived(&f->caller);
-    f->v = f->fn(f->data);
-    if (f->destroy)
-        f->destroy(f->data);
-    f->went = WENT_ENDED;
-    vow__leave(&f->stack.side, &f->caller);
-}
-
-/* What f gets is in f->v when it returns. */
-static void suspend(struct vow__fiber *f, enum vow__went went, const char *where)
-{
-    f->went = went;
-    f->where = where;
-    vow__cross(&f->stack.side, &f->caller);
-}
-
-/* On the stack of whoever resumes it. */
-
 void vow__fiber_overflowed(const struct vow__fiber *f)
 {
     vow__panic("the fiber spawned at %s has overflowed its stack of %zu bytes "
@@ -36,14 +15,65 @@ void vow__fiber_overflowed(const struct vow__fiber *f)
                f->made, f->stack.size, f->where ? f->where : "none");
 }
 
-static void run(struct vow__fiber *f)
+static void look_before_leaving(struct vow__fiber *f)
 {
-    struct vow__fiber *outer = vow__fiber_here;
-    vow__fiber_here = f;
-    vow__cross(&f->caller, &f->stack.side);
-    vow__fiber_here = outer;
-    if (VOW_UNLIKELY(vow__stack_has_overflowed(&f->stack)))
+    if (vow__stack_has_overflowed(&f->stack))
         vow__fiber_overflowed(f);
+    if (f->cancelled && !f->shields) { /* kept: for the wait that begins */
+        f->cancelled = false;
+        f->loop->running->flags |= F_CANCEL;
+    }
+    f->careful = f->cancelled || f->stack.guard == GUARD_CANARY;
+}
+
+/* Gives what the outcome's code is, which goes to *ret. The last thing its caller does. */
+static inline int suspend(struct vow__fiber *f, enum vow__went went, vow_value *ret,
+                          const char *where)
+{
+    f->ret = ret;
+    f->where = where;
+    vow__fiber_here = f->outer;
+    return vow__cross(&f->stack.side, &f->caller, went);
+}
+
+VOW_NORETURN static void fiber_main(void *data)
+{
+    struct vow__fiber *f = data;
+    vow__arrived(&f->caller);
+    vow_value result = f->fn(f->data);
+    if (f->destroy)
+        f->destroy(f->data);
+    f->cancelled = false;
+    look_before_leaving(f);
+    *f->slot = result;
+    vow__fiber_here = f->outer;
+    vow__leave(&f->stack.side, &f->caller, WENT_ENDED);
+}
+
+/* On the stack of whoever resumes it. */
+
+/* Hands the outcome out or releases it: 0 or its code. */
+static int answer(vow_value outcome, vow_value *ret)
+{
+    int code = 0;
+    if (vow__has_kind(outcome, VOW__ERROR)) {
+        code = vow_error_code(vow_as_error(outcome));
+        code = code ? code : -1;
+    }
+    if (ret)
+        *ret = outcome;
+    else
+        vow__release(outcome);
+    return code;
+}
+
+/* The last thing its caller does. */
+static inline int resume(struct vow__fiber *f, vow_value *out, int code)
+{
+    f->slot = out;
+    f->outer = vow__fiber_here;
+    vow__fiber_here = f;
+    return vow__cross(&f->caller, &f->stack.side, code);
 }
 
 static void start(struct vow__fiber *f)
@@ -53,63 +83,71 @@ static void start(struct vow__fiber *f)
     vow__prepare(&f->stack.side, low, (size_t)((char *)f - low), fiber_main, f, &f->caller);
 }
 
-static void give(struct vow__fiber *f) { vow__stack_give(f->loop, &f->stack); }
-
-static void never_started(struct vow__fiber *f)
+static void give(void *data)
 {
-    vow_destroy_fn *destroy = f->destroy;
-    void *data = f->data;
-    give(f);
-    if (destroy)
-        destroy(data);
+    struct vow__fiber *f = data;
+    vow__stack_give(f->loop, &f->stack);
 }
 
-/* Has a test's random order made it wait? Then v is kept, and comes back here. */
-static bool is_held(struct vow__fiber *f, vow_value *v)
+/* Has a test's random order made it wait? Then *in is kept, and comes back here. */
+static bool is_held(struct vow__fiber *f, vow_value *in)
 {
     if (f->held) { /* a cancel has come in between: what was kept goes */
-        bool cancelled = vow__has_kind(*v, VOW__ERROR);
-        vow_value kept = f->v;
+        bool cancelled = vow__has_kind(*in, VOW__ERROR);
         f->held = false;
         if (cancelled)
-            vow__release(kept);
+            vow__release(f->kept);
         else
-            *v = kept;
+            *in = f->kept;
         return false;
     }
-    f->held = vow__shuffled(f->loop);
-    f->v = *v;
+    f->held = f->loop->shuffle && vow__shuffled(f->loop);
+    f->kept = *in;
     return f->held;
 }
 
-static enum vow__went go_on(void *data, vow_value *v)
+/* Its first turn; false: it is not to begin, *in says why. */
+static bool begin(struct vow__fiber *f, vow_value *in)
+{
+    if (f->loop->closing)
+        *in = vow__fail_ready(VOW_ECLOSED);
+    if (vow__has_kind(*in, VOW__ERROR)) {
+        if (f->destroy)
+            f->destroy(f->data);
+        return false;
+    }
+    start(f);
+    return true;
+}
+
+VOW_NOINLINE static enum vow__went go_on_carefully(struct vow__fiber *f, vow_value in,
+                                                   vow_value *out)
+{
+    if (is_held(f, &in))
+        return WENT_YIELDS;
+    if (!f->started && !begin(f, &in)) {
+        *out = in;
+        return WENT_ENDED;
+    }
+    return (enum vow__went)resume(f, out, answer(in, f->ret));
+}
+
+/* Straight down for a plain value. It comes in registers: what was just stored by halves is
+ * slow to load as a whole. */
+static enum vow__went go_on(void *data, vow_value in, vow_value *out)
 {
     struct vow__fiber *f = data;
-    if (VOW_UNLIKELY(f->loop->shuffle || f->held) && is_held(f, v))
-        return WENT_YIELDS;
-    if (VOW_UNLIKELY(!f->started)) {
-        if (f->loop->closing)
-            *v = vow__fail_ready(VOW_ECLOSED);
-        if (vow__has_kind(*v, VOW__ERROR)) { /* cancelled before its first turn */
-            never_started(f);
-            return WENT_ENDED;
-        }
-        start(f);
-    }
-    f->v = *v;
-    run(f);
-    *v = f->v;
-    enum vow__went went = f->went;
-    if (went == WENT_ENDED)
-        give(f);
-    return went;
+    if (VOW_UNLIKELY(!f->ret || !vow__is_plain(in) || f->held || f->loop->shuffle))
+        return go_on_carefully(f, in, out);
+    *f->ret = in;
+    return (enum vow__went)resume(f, out, 0);
 }
 
 static bool shielded(void *data)
 {
     struct vow__fiber *f = data;
     if (f->shields)
-        f->cancelled = true;
+        f->cancelled = f->careful = true;
     return f->shields > 0;
 }
 
@@ -117,22 +155,21 @@ static bool shielded(void *data)
 static void drop(void *data)
 {
     struct vow__fiber *f = data;
+    vow_value result;
     if (f->held)
-        vow__release(f->v);
+        vow__release(f->kept);
     f->held = false;
-    if (!f->started) {
-        never_started(f);
-        return;
+    if (f->started) {
+        f->dropped = f->careful = true;
+        resume(f, &result, answer(vow__fail_ready(ECANCELED), f->ret));
+        vow__release(result);
+    } else if (f->destroy) {
+        f->destroy(f->data);
     }
-    f->dropped = true;
-    f->v = vow__fail_ready(ECANCELED);
-    run(f);
-    vow_value result = f->v;
     give(f);
-    vow__release(result);
 }
 
-static const struct vow__linear_ops fiber_ops = {"fiber", go_on, shielded, drop};
+static const struct vow__linear_ops fiber_ops = {"fiber", go_on, give, shielded, drop};
 
 vow_promise *vow_spawn_at(vow_loop *loop, vow_fiber_fn *fn, void *data, vow_destroy_fn *destroy,
                           const char *where)
@@ -156,8 +193,10 @@ vow_promise *vow_spawn_at(vow_loop *loop, vow_fiber_fn *fn, void *data, vow_dest
     f->destroy = destroy;
     f->made = where;
     f->where = NULL;
+    f->ret = NULL;
     f->shields = 0;
     f->started = f->dropped = f->cancelled = f->held = false;
+    f->careful = f->stack.guard == GUARD_CANARY;
     return p;
 }
 
@@ -175,30 +214,6 @@ static struct vow__fiber *here(const vow_loop *loop)
 
 bool vow_in_fiber(void) { return vow__running_loop && here(vow__running_loop); }
 
-/* Hands the outcome out or releases it: 0 or its code. */
-static int answer(vow_value outcome, vow_value *ret)
-{
-    int code = 0;
-    if (VOW_UNLIKELY(vow__has_kind(outcome, VOW__ERROR))) {
-        code = vow_error_code(vow_as_error(outcome));
-        code = code ? code : -1;
-    }
-    if (ret)
-        *ret = outcome;
-    else
-        vow__release(outcome);
-    return code;
-}
-
-/* A cancel that a shield has kept back is for the wait that begins. */
-static void pass_cancel_on(struct vow__fiber *f)
-{
-    if (f->cancelled && !f->shields) {
-        f->cancelled = false;
-        f->loop->running->flags |= F_CANCEL;
-    }
-}
-
 /* Why f may not wait. Looks. */
 static vow_value refusal(const struct vow__fiber *f, int code, const char *where)
 {
@@ -210,7 +225,7 @@ static vow_value refusal(const struct vow__fiber *f, int code, const char *where
     return vow_fail_at(where, vow_own_domain(), code, NULL);
 }
 
-int vow_await_at(vow_promise *p, vow_value *ret, const char *where)
+VOW_NOINLINE static int await_carefully(vow_promise *p, vow_value *ret, const char *where)
 {
     vow_loop *loop = vow__check(p, "vow_await");
     struct vow__fiber *f = here(loop);
@@ -223,10 +238,21 @@ int vow_await_at(vow_promise *p, vow_value *ret, const char *where)
         vow_unref(p);
         return answer(refusal(f, refused, where), ret);
     }
-    pass_cancel_on(f);
-    f->v = vow_promise_value(p);
-    suspend(f, WENT_WAITS, where);
-    return answer(f->v, ret);
+    look_before_leaving(f);
+    f->slot->as.p = p;
+    return suspend(f, WENT_WAITS, ret, where);
+}
+
+/* Straight down for a source of this loop's, which waits for nothing itself. */
+int vow_await_at(vow_promise *p, vow_value *ret, const char *where)
+{
+    struct vow__fiber *f = vow__fiber_here;
+    vow_loop *loop = vow__running_loop;
+    if (VOW_UNLIKELY(!f || f->loop != loop || f->careful || loop->guarded || loop->dropping ||
+                     !vow__is_simple(loop, p)))
+        return await_carefully(p, ret, where);
+    f->slot->as.p = p;
+    return suspend(f, WENT_WAITS, ret, where);
 }
 
 int vow_yield_at(const char *where)
@@ -237,9 +263,8 @@ int vow_yield_at(const char *where)
         return answer(refusal(f, VOW_EAWAIT, where), NULL);
     if (VOW_UNLIKELY(loop->closing))
         return VOW_ECLOSED;
-    pass_cancel_on(f);
-    suspend(f, WENT_YIELDS, where);
-    return answer(f->v, NULL);
+    look_before_leaving(f);
+    return suspend(f, WENT_YIELDS, NULL, where);
 }
 
 void vow_fiber_shield(void)

@@ -21,18 +21,25 @@ struct vow__fiber {
     void *data;
     vow_destroy_fn *destroy;
     const char *made, *where; /* places: of vow_spawn, and of its last await */
-    vow_value v;              /* in: what it gets; out: vow__linear_ops.go_on's */
-    enum vow__went went;
+    vow_value *ret;           /* where its await wants the outcome; NULL: nowhere */
+    vow_value *slot;          /* of who has resumed it: what it waits for, or gives */
+    struct vow__fiber *outer; /* on whose stack it was resumed */
     unsigned shields; /* vow_fiber_shield without _unshield */
     bool started;
+    bool careful;   /* one of the next two, or its stack has a canary to be looked at */
     bool dropped;   /* nobody wants it: every await fails at once */
     bool cancelled; /* kept for the first await without a shield */
-    bool held;      /* shuffled: v is what it will get when its turn comes */
+    bool held;      /* shuffled: `kept` is what it will get when its turn comes */
+    vow_value kept;
 };
 _Static_assert(sizeof(struct vow__fiber) <= VOW__STACK_HEAD, "a fiber fits into its stack's head");
 
 /* The fiber on whose stack this thread runs; NULL: none. */
-extern _Thread_local struct vow__fiber *vow__fiber_here;
+extern _Thread_local struct vow__fiber *vow__fiber_here
+#if defined(__GNUC__)
+    __attribute__((tls_model("initial-exec")))
+#endif
+    ;
 
 VOW_NORETURN void vow__fiber_overflowed(const struct vow__fiber *f);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * task/switch.S - vow__switch(void **from, void *const *to): keeps what a call has to keep,
- * puts the stack pointer into *from, takes the one in *to, and goes on there.
+ * task/switch.S - int vow__switch(void **from, void *const *to, int says): keeps what a call
+ * has to keep, puts the stack pointer into *from, takes the one in *to, and goes on there:
+ * the call that was suspended on that stack returns `says`.
  * vow__begin: where a fresh stack goes on (switch.c lays it out).
  *
  * The unwind tables are for debuggers only (.debug_frame): an exception finds no way out of
@@ -41,16 +42,17 @@ vow__switch:
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
-    movl (%rsp), %eax
-    movzwl 4(%rsp), %edx
+    movl (%rsp), %ecx
+    movzwl 4(%rsp), %r8d
+    movl %edx, %eax
     movq %rsp, (%rdi)
     movq (%rsi), %rsp
     /* Loading a control word is slow, and nearly always there is nothing to load. The low
      * six bits of mxcsr are status, which no call keeps. */
-    xorl (%rsp), %eax
-    testl $0xffc0, %eax
+    xorl (%rsp), %ecx
+    testl $0xffc0, %ecx
     jne 3f
-1:  cmpw 4(%rsp), %dx
+1:  cmpw 4(%rsp), %r8w
     jne 4f
 2:  addq $8, %rsp
     .cfi_adjust_cfa_offset -8
@@ -170,6 +172,7 @@ vow__switch:
     ldp x29, x30, [sp]
     add sp, sp, #VOW__SAVED_AAPCS
     .cfi_def_cfa_offset 0
+    mov w0, w2
     ret
     .cfi_endproc
     .size vow__switch, . - vow__switch

@@ -5,13 +5,9 @@
 
 #ifdef VOW_ASAN
 #include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef VOW_TSAN
-#include <sanitizer/tsan_interface.h>
 #endif
 
-/* Laying out a fresh stack, and the bare switch. */
+/* Laying out a fresh stack. */
 
 #ifdef VOW__UCONTEXT
 static _Thread_local struct {
@@ -38,13 +34,7 @@ static void lay_out(struct vow__side *side, char *low, size_t size, void (*fn)(v
     first.data = data;
     makecontext(&side->context, begin, 0);
 }
-
-static inline void bare_switch(struct vow__side *from, struct vow__side *to)
-{
-    swapcontext(&from->context, &to->context);
-}
 #else
-void vow__switch(void **from, void *const *to);
 void vow__begin(void);
 
 #ifdef VOW__SYSV
@@ -86,34 +76,7 @@ static void lay_out(struct vow__side *side, char *low, size_t size, void (*fn)(v
     side->sp = at;
 }
 #endif
-
-static inline void bare_switch(struct vow__side *from, struct vow__side *to)
-{
-    vow__switch(&from->sp, &to->sp);
-}
 #endif
-
-/* The tools that watch. */
-
-static inline void about_to_leave(struct vow__side *from, const struct vow__side *to, bool for_good)
-{
-    (void)from, (void)to, (void)for_good;
-#ifdef VOW_ASAN
-    __sanitizer_start_switch_fiber(for_good ? NULL : &from->fake, to->low, to->size);
-#endif
-#ifdef VOW_TSAN
-    __tsan_switch_to_fiber(to->tsan, 0);
-#endif
-}
-
-/* A fiber may have been resumed from another stack than the last time. */
-static inline void back_again(struct vow__side *from, struct vow__side *to)
-{
-    (void)from, (void)to;
-#ifdef VOW_ASAN
-    __sanitizer_finish_switch_fiber(from->fake, &to->low, &to->size);
-#endif
-}
 
 void vow__prepare(struct vow__side *side, char *low, size_t size, void (*fn)(void *data), void *data,
                   struct vow__side *caller)
@@ -128,23 +91,6 @@ void vow__prepare(struct vow__side *side, char *low, size_t size, void (*fn)(voi
         side->tsan = __tsan_create_fiber(0);
 #endif
     lay_out(side, low, size, fn, data, caller);
-}
-
-void vow__cross(struct vow__side *from, struct vow__side *to)
-{
-#ifdef VOW_TSAN
-    from->tsan = __tsan_get_current_fiber();
-#endif
-    about_to_leave(from, to, false);
-    bare_switch(from, to);
-    back_again(from, to);
-}
-
-void vow__leave(struct vow__side *from, struct vow__side *to)
-{
-    about_to_leave(from, to, true);
-    bare_switch(from, to);
-    vow__panic("a fiber that has ended was resumed");
 }
 
 void vow__arrived(struct vow__side *caller)
