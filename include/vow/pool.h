@@ -23,8 +23,23 @@ VOW_API vow_pool *vow_pool_new(const char *name, unsigned threads, size_t queue)
 /* Waits for running jobs; queued ones are rejected with ECANCELED. NULL ok; returns NULL.
  * Any thread but the pool's own. */
 VOW_API vow_pool *vow_pool_free(vow_pool *pool);
-/* Jobs waiting for a thread. NULL: of the process's pool. Any thread. */
+/* Jobs waiting for a thread, and on one. NULL: of the process's pool. Any thread. */
 VOW_API size_t vow_pool_queued(vow_pool *pool);
+VOW_API size_t vow_pool_running(vow_pool *pool);
+
+/* The pools of the process, separate so that none holds up another: for user work (as many
+ * threads as there are processors), for files (4), for copying them (2), for names (4), each
+ * with 1,000,000 waiting jobs at most. To look at and to work in, never to be freed. */
+typedef enum vow_pool_kind {
+    VOW_POOL_WORK,
+    VOW_POOL_FILES,
+    VOW_POOL_COPIES,
+    VOW_POOL_NAMES
+} vow_pool_kind;
+VOW_API vow_pool *vow_pool_own(vow_pool_kind kind);
+/* Sets how many threads, and how many waiting jobs, it has at most; 0: stays as it is. Threads
+ * that are too many end when their job has; jobs that wait already stay. Any thread. */
+VOW_API void vow_pool_set_size(vow_pool_kind kind, unsigned threads, size_t queue);
 
 /* Runs fn(data) on a thread of `pool` (NULL: the process's pool for user work; it is never
  * the one that vow's files or names use). Takes data: destroy(data), may be NULL, runs

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * adapt/pool.c - worker threads and their queue. A pool starts a thread when a job finds no
- * idle one, up to its size, and keeps them to its end.
+ * idle one, up to its size, and keeps them to its end (vow's own until they are made smaller).
  *
  * Fork: all pools are listed, and locked while the process forks, so that the child finds
  * every queue in order. There the pools start again, empty and without threads.
@@ -22,6 +22,7 @@ struct vow_pool {
     struct vow__job *first, *last;
     size_t queued, room;          /* waiting jobs, and at most */
     unsigned threads, idle, most; /* started, waiting for work, at most */
+    unsigned running;             /* jobs on a thread */
     bool ending;
     atomic_uint refs; /* the program's, and one a job; vow's own pools never count to zero */
     pthread_t *ids;   /* to be joined; NULL: vow's own, whose threads end with the process */
@@ -68,7 +69,7 @@ static void after_fork_in_child(void)
             unlink_job(pool, job);
             atomic_fetch_sub_explicit(&job->refs, 1, memory_order_relaxed); /* one thread */
         }
-        pool->threads = pool->idle = 0;
+        pool->threads = pool->idle = pool->running = 0;
         pthread_cond_init(&pool->work, NULL); /* threads that are no more waited on it */
         pthread_mutex_unlock(&pool->lock);
     }
@@ -101,18 +102,22 @@ static void delist(vow_pool *pool)
 
 /* The threads. */
 
-/* The next job; NULL: the pool ends. Called and left with the lock held. */
+/* More threads than there are to be: vow's own pools can be made smaller. */
+static bool is_surplus(const vow_pool *pool) { return pool->threads > pool->most; }
+
+/* The next job; NULL: the thread is to end. Called and left with the lock held. */
 static struct vow__job *wait_for_job(vow_pool *pool)
 {
-    while (!pool->first && !pool->ending) {
+    while (!pool->first && !pool->ending && !is_surplus(pool)) {
         pool->idle++;
         pthread_cond_wait(&pool->work, &pool->lock);
         pool->idle--;
     }
-    struct vow__job *job = pool->first;
+    struct vow__job *job = is_surplus(pool) ? NULL : pool->first;
     if (job) {
         unlink_job(pool, job);
         job->state = VOW__JOB_RUNNING;
+        pool->running++;
     }
     return job;
 }
@@ -130,7 +135,10 @@ static void *run_jobs(void *data)
         pthread_mutex_unlock(&pool->lock);
         vow__job_finished(job, job->fn(job->data));
         pthread_mutex_lock(&pool->lock);
+        pool->running--;
     }
+    if (!pool->ending)
+        pool->threads--;
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -260,6 +268,30 @@ vow_pool *vow__pool_ref(vow_pool *pool)
     return pool;
 }
 
+vow_pool *vow_pool_own(vow_pool_kind kind)
+{
+    switch (kind) {
+    case VOW_POOL_FILES:
+        return own(&files);
+    case VOW_POOL_COPIES:
+        return own(&copies);
+    case VOW_POOL_NAMES:
+        return own(&names);
+    default:
+        return own(&work);
+    }
+}
+
+void vow_pool_set_size(vow_pool_kind kind, unsigned threads, size_t queue)
+{
+    vow_pool *pool = vow_pool_own(kind);
+    pthread_mutex_lock(&pool->lock);
+    pool->most = threads ? threads : pool->most;
+    pool->room = queue ? queue : pool->room;
+    pthread_cond_broadcast(&pool->work); /* surplus threads end */
+    pthread_mutex_unlock(&pool->lock);
+}
+
 size_t vow_pool_queued(vow_pool *pool)
 {
     if (!pool)
@@ -268,6 +300,16 @@ size_t vow_pool_queued(vow_pool *pool)
     size_t queued = pool->queued;
     pthread_mutex_unlock(&pool->lock);
     return queued;
+}
+
+size_t vow_pool_running(vow_pool *pool)
+{
+    if (!pool)
+        pool = own(&work);
+    pthread_mutex_lock(&pool->lock);
+    size_t running = pool->running;
+    pthread_mutex_unlock(&pool->lock);
+    return running;
 }
 
 void vow__pool_unref(vow_pool *pool)
@@ -303,6 +345,7 @@ vow_pool *vow_pool_free(vow_pool *pool)
 {
     if (!pool)
         return NULL;
+    VOW_CHECK(pool->ids, "vow_pool_free: the pool is one of vow's own");
     VOW_CHECK(here != pool,
               "vow_pool_free: inside a job of this pool, which would wait for itself");
     pthread_mutex_lock(&pool->lock);

@@ -160,6 +160,105 @@ TEST(threads_start_as_jobs_need_them_up_to_the_size)
     vow_pool_free(pool);
 }
 
+TEST(what_waits_and_what_runs_can_be_seen)
+{
+    vow_pool *pool = vow_pool_new("test", 2, 0);
+    struct job jobs[3] = {{.seen = NULL}, {.seen = NULL}, {.seen = NULL}};
+    vow_promise *p[3];
+    EQ_UINT(vow_pool_running(pool) + vow_pool_running(NULL), 0);
+    gate_reset();
+    for (int i = 0; i < 3; i++)
+        p[i] = vow_work(loop, pool, run_gated, &jobs[i], destroy_job);
+    gate_await(2);
+    EQ_UINT(vow_pool_running(pool), 2);
+    EQ_UINT(vow_pool_queued(pool), 1);
+    gate_open();
+    EQ_INT(vow_run(loop, vow_all_n(loop, 3, p), NULL), 0);
+    EQ_UINT(vow_pool_queued(pool), 0);
+    vow_pool_free(pool);
+}
+
+/* The pools of the process. */
+
+enum { DEFAULT_QUEUE = 1000000 };
+
+static unsigned processors(void) { return (unsigned)sysconf(_SC_NPROCESSORS_ONLN); }
+
+TEST(a_pool_of_the_process_can_be_made_larger)
+{
+    struct job jobs[6];
+    vow_promise *p[6];
+    gate_reset();
+    vow_pool_set_size(VOW_POOL_NAMES, 6, 0);
+    for (int i = 0; i < 6; i++) {
+        jobs[i] = (struct job){.seen = NULL};
+        p[i] = vow_work(loop, vow_pool_own(VOW_POOL_NAMES), run_gated, &jobs[i], destroy_job);
+    }
+    gate_await(6);
+    EQ_UINT(vow_pool_queued(vow_pool_own(VOW_POOL_NAMES)), 0);
+    gate_open();
+    EQ_INT(vow_run(loop, vow_all_n(loop, 6, p), NULL), 0);
+    vow_pool_set_size(VOW_POOL_NAMES, 4, 0);
+}
+
+TEST(or_smaller_while_it_works)
+{
+    struct job jobs[9];
+    vow_promise *p[9];
+    gate_reset();
+    vow_pool_set_size(VOW_POOL_WORK, 3, 0);
+    for (int i = 0; i < 9; i++) {
+        jobs[i] = (struct job){.seen = NULL};
+        p[i] = vow_work(loop, NULL, i < 3 ? run_gated : run_job, &jobs[i], destroy_job);
+    }
+    gate_await(3);
+    vow_pool_set_size(VOW_POOL_WORK, 1, 0);
+    EQ_UINT(vow_pool_queued(NULL), 6);
+    gate_open();
+    EQ_INT(vow_run(loop, vow_all_n(loop, 9, p), NULL), 0);
+    gate_reset();
+    for (int i = 0; i < 3; i++)
+        p[i] = vow_work(loop, NULL, run_gated, &jobs[i], destroy_job);
+    gate_await(1);
+    EQ_UINT(vow_pool_queued(NULL), 2);
+    EQ_UINT(vow_pool_running(NULL), 1);
+    gate_open();
+    EQ_INT(vow_run(loop, vow_all_n(loop, 3, p), NULL), 0);
+    vow_pool_set_size(VOW_POOL_WORK, processors(), 0);
+}
+
+TEST(its_queue_can_be_bounded)
+{
+    struct job jobs[3] = {{.seen = NULL}, {.seen = NULL}, {.seen = NULL}};
+    vow_promise *p[3];
+    gate_reset();
+    vow_pool_set_size(VOW_POOL_COPIES, 1, 1);
+    for (int i = 0; i < 3; i++) {
+        p[i] = vow_work(loop, vow_pool_own(VOW_POOL_COPIES), run_gated, &jobs[i], destroy_job);
+        if (i == 0)
+            gate_await(1);
+    }
+    EQ_INT(vow_run(loop, p[2], NULL), EAGAIN);
+    gate_open();
+    EQ_INT(vow_run(loop, p[0], NULL), 0);
+    EQ_INT(vow_run(loop, p[1], NULL), 0);
+    vow_pool_set_size(VOW_POOL_COPIES, 2, DEFAULT_QUEUE);
+}
+
+TEST_PLAIN(the_pools_of_the_process_are_four)
+{
+    vow_pool *pools[] = {vow_pool_own(VOW_POOL_WORK), vow_pool_own(VOW_POOL_FILES),
+                         vow_pool_own(VOW_POOL_COPIES), vow_pool_own(VOW_POOL_NAMES)};
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < i; k++)
+            CHECK(pools[i] != NULL && pools[i] != pools[k]);
+}
+
+TEST_PANICS(a_pool_of_the_process_is_not_freed, "one of vow's own")
+{
+    vow_pool_free(vow_pool_own(VOW_POOL_FILES));
+}
+
 TEST(one_job_after_the_other_needs_one_thread)
 {
     vow_pool *pool = vow_pool_new("test", 8, 0);
