@@ -12,6 +12,7 @@
 #include "vow/buf.h"
 #include "vow/channel.h"
 #include "vow/dgram.h"
+#include "vow/dir.h"
 #include "vow/dns.h"
 #include "vow/drive.h"
 #include "vow/error.h"
