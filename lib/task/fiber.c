@@ -160,8 +160,11 @@ static void drop(void *data)
         vow__release(f->kept);
     f->held = false;
     if (f->started) {
+        vow_loop *outer = vow__running_loop;
+        vow__running_loop = f->loop; /* it may ask for vow_current() */
         f->dropped = f->careful = true;
         resume(f, &result, answer(vow__fail_ready(ECANCELED), f->ret));
+        vow__running_loop = outer;
         vow__release(result);
     } else if (f->destroy) {
         f->destroy(f->data);

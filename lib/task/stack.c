@@ -37,6 +37,7 @@ static size_t guard_bytes(void)
 /* Guards. Mappings are the process's, and so are these. */
 
 enum vow__guard vow__stack_guard = GUARD_BEST;
+atomic_size_t vow__most_protected;
 static atomic_size_t protected_stacks;
 
 static size_t max_map_count(void)
@@ -53,13 +54,12 @@ static size_t max_map_count(void)
 }
 
 /* Half of the mappings, of which a guarded stack is two. */
-size_t vow__most_protected(void)
+static size_t most_protected(void)
 {
-    static atomic_size_t known;
-    size_t most = atomic_load_explicit(&known, memory_order_relaxed);
+    size_t most = atomic_load_explicit(&vow__most_protected, memory_order_relaxed);
     if (!most) {
         most = max_map_count() / 4;
-        atomic_store_explicit(&known, most, memory_order_relaxed);
+        atomic_store_explicit(&vow__most_protected, most, memory_order_relaxed);
     }
     return most;
 }
@@ -78,7 +78,7 @@ static bool protect_guard(char *low)
 {
     if (vow__stack_guard > GUARD_PROTECT)
         return false;
-    bool may = atomic_fetch_add(&protected_stacks, 1) < vow__most_protected();
+    bool may = atomic_fetch_add(&protected_stacks, 1) < most_protected();
     if (may && !mprotect(low, guard_bytes(), PROT_NONE))
         return true;
     atomic_fetch_sub(&protected_stacks, 1);

@@ -10,6 +10,8 @@
 #ifndef VOW_TASK_STACK_H
 #define VOW_TASK_STACK_H
 
+#include <stdatomic.h>
+
 #include "loop/watch.h"
 #include "task/switch.h"
 
@@ -47,10 +49,10 @@ void vow__stack_give(vow_loop *loop, struct vow__stack *stack);
 char *vow__stack_low(const struct vow__stack *stack);
 bool vow__stack_has_overflowed(const struct vow__stack *stack); /* as far as a canary can tell */
 
-/* What new stacks get; for tests. */
+/* For tests: what new stacks get, and how many mprotect may guard in this process (0: to be
+ * found out). */
 extern enum vow__guard vow__stack_guard;
-/* How many stacks mprotect may guard in this process. */
-size_t vow__most_protected(void);
+extern atomic_size_t vow__most_protected;
 
 /* overflow.c: gives back what vow_fiber_overflow_alarm took. */
 void vow__alarm_free(struct vow__alarm *alarm);
