@@ -22,6 +22,8 @@ have() {
     ninja-build) command -v ninja >/dev/null ;;
     libevent-dev) pkg-config --exists 'libevent_core >= 2.1.12' 2>/dev/null ;;
     libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
+    ocl-icd-opencl-dev) pkg-config --exists OpenCL 2>/dev/null ;;
+    pocl-opencl-icd) ls /etc/OpenCL/vendors/pocl*.icd >/dev/null 2>&1 ;;
     check) pkg-config --exists 'check >= 0.15' 2>/dev/null ;;
     libclang-rt-dev) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -x c - -o /dev/null 2>/dev/null ;;
