@@ -38,6 +38,7 @@
 #include "vow/transport.h"
 #include "vow/type.h"
 #include "vow/udp.h"
+#include "vow/unix.h"
 #include "vow/value.h"
 #include "vow/version.h"
 

@@ -2,7 +2,7 @@
  *
  * adapt/address.c - addresses of sockets: their text, and as values.
  */
-#include "vow/address.h"
+#include "adapt/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "value/error.h"
@@ -219,6 +220,21 @@ bool vow_address_equal(const vow_address *a, const vow_address *b)
         return v6_of(a)->sin6_scope_id == v6_of(b)->sin6_scope_id &&
                memcmp(&v6_of(a)->sin6_addr, &v6_of(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
     return a->size == b->size && memcmp(&a->storage, &b->storage, a->size) == 0;
+}
+
+/* The file of a unix one. */
+
+const char *vow__address_path(const vow_address *a)
+{
+    bool named = vow_address_family(a) == AF_UNIX && a->size > PATH_AT;
+    return named && path_of(a)[0] ? path_of(a) : NULL;
+}
+
+void vow__address_unlink(const vow_address *a)
+{
+    const char *path = vow__address_path(a);
+    if (path)
+        unlink(path);
 }
 
 /* As a value. */

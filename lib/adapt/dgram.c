@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "adapt/address.h"
 #include "adapt/op.h"
 #include "adapt/stream.h"
 #include "base/mem.h"
@@ -180,12 +181,15 @@ static void end_all(vow_dgram *d)
 
 void vow_dgram_close(vow_dgram *d)
 {
+    vow_address local;
     int fd = d->fd;
     if (fd < 0)
         return;
     d->fd = -1;
     vow_dgram_ref(d); /* what is in flight may hold the last reference */
     end_all(d);
+    if (d->process == getpid() && !vow_address_local(&local, fd))
+        vow__address_unlink(&local);
     if (d->member.loop)
         vow_ready_close(d->member.loop, fd);
     else

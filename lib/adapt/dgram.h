@@ -40,6 +40,7 @@ struct vow_dgram {
     struct vow__pause pause; /* a peer's queue is full, of which our descriptor knows nothing */
     vow_packet *back;        /* came home unseen, in order */
     uint64_t received;       /* numbers them */
+    pid_t process;           /* that made the file of its path; 0: there is none */
     bool unread;             /* the event fired when nobody was receiving */
 };
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "adapt/address.h"
 #include "adapt/op.h"
 #include "adapt/pause.h"
 #include "adapt/stream.h"
@@ -330,7 +331,7 @@ vow_listener *vow_listener_close(vow_listener *l)
         forget_tally(l->tally);
     }
     if (l->fd >= 0 && l->process == getpid())
-        vow__listen_unlink(&l->address);
+        vow__address_unlink(&l->address);
     if (l->fd >= 0)
         close(l->fd);
     if (l->reserve >= 0)

@@ -11,7 +11,4 @@
 /* A listening descriptor, or minus an errno number. */
 int vow__listen_open(const vow_address *address, const vow_listen_options *options);
 
-/* Removes the file of a unix address, if it has one. */
-void vow__listen_unlink(const vow_address *address);
-
 #endif

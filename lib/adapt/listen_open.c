@@ -6,33 +6,17 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "adapt/address.h"
 #include "adapt/stream.h"
-
-/* The path of a unix address that has a file, or NULL. */
-static const char *path_of(const vow_address *a)
-{
-    const struct sockaddr_un *name = (const struct sockaddr_un *)&a->storage;
-    bool any = a->size > offsetof(struct sockaddr_un, sun_path);
-    return vow_address_family(a) == AF_UNIX && any && name->sun_path[0] ? name->sun_path : NULL;
-}
-
-void vow__listen_unlink(const vow_address *address)
-{
-    const char *path = path_of(address);
-    if (path)
-        unlink(path);
-}
 
 /* Is the file what a listener has left behind that is no more? */
 static bool is_left_behind(const vow_address *a)
 {
     struct stat status;
-    const char *path = path_of(a);
+    const char *path = vow__address_path(a);
     if (!path || lstat(path, &status) || !S_ISSOCK(status.st_mode))
         return false;
     int fd = vow__sock_open(AF_UNIX);
@@ -50,7 +34,7 @@ static int bind_to(int fd, const vow_address *a, bool replace)
     int failed = errno;
     if (failed != EADDRINUSE || !replace || !is_left_behind(a))
         return failed;
-    vow__listen_unlink(a);
+    vow__address_unlink(a);
     return bind(fd, (const struct sockaddr *)&a->storage, a->size) ? errno : 0;
 }
 
