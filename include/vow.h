@@ -33,6 +33,7 @@
 #include "vow/sock.h"
 #include "vow/stream.h"
 #include "vow/task.h"
+#include "vow/seq.h"
 #include "vow/sync.h"
 #include "vow/timer.h"
 #include "vow/transport.h"
