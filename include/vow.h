@@ -42,5 +42,6 @@
 #include "vow/unix.h"
 #include "vow/value.h"
 #include "vow/version.h"
+#include "vow/watch.h"
 
 #endif
