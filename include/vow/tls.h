@@ -44,6 +44,8 @@ typedef struct vow_tls_options {
     const char *alpn;      /* application protocols, "h2,http/1.1", best first; or NULL */
     bool no_verify;        /* a client takes any certificate: for tests */
     bool ask_client;       /* a server asks its clients for certificates, and verifies them */
+    bool small;            /* idle connections give OpenSSL's buffers back: 34 KiB less each,
+                              and about a tenth more time for a short message */
 } vow_tls_options;
 
 typedef struct vow_tls vow_tls;

@@ -19,6 +19,7 @@ struct vow__pump {
     vow_resolver *resolver;
     const char *where;
     uint64_t most, moved;
+    bool drained; /* the last read brought all there was */
     bool running; /* inside run: a transport says at once that it is ready */
     bool again;
 };
@@ -56,10 +57,15 @@ static vow_value failure(const struct vow__pump *pump, int code, const char *sid
                        (unsigned long long)pump->moved);
 }
 
+static vow_stream *stream_at(const struct vow__pump *pump, int side)
+{
+    return side == VOW_READ ? pump->from : pump->to;
+}
+
 /* Of what a transport has just said. */
 static vow_value refusal(const struct vow__pump *pump, int side, int code)
 {
-    vow_error *error = vow__stream_error(side == VOW_READ ? pump->from : pump->to, side);
+    vow_error *error = vow__stream_error(stream_at(pump, side), side);
     return error ? vow_error_value(error)
                  : failure(pump, code, side == VOW_READ ? "read" : "write");
 }
@@ -67,9 +73,12 @@ static vow_value refusal(const struct vow__pump *pump, int side, int code)
 /* What a try says: go on, wait, or the pump has ended with *ret. */
 enum verdict { GO_ON, WAIT, ENDED };
 
+/* For one side only: what the other is ready for is of no use yet. */
 static enum verdict wait_for(struct vow__pump *pump, int side, vow_value *ret)
 {
-    int failed = vow__stream_wait(side == VOW_READ ? pump->from : pump->to, side);
+    int other = side == VOW_READ ? VOW_WRITE : VOW_READ;
+    vow__stream_rest(stream_at(pump, other), other);
+    int failed = vow__stream_wait(stream_at(pump, side), side);
     if (failed)
         *ret = refusal(pump, side, failed);
     return failed ? ENDED : WAIT;
@@ -87,7 +96,11 @@ static enum verdict read_some(struct vow__pump *pump, vow_value *ret)
     *ret = vow_int((int64_t)pump->moved);
     if (from->in.ended || chunk(pump) == 0)
         return ENDED;
-    ssize_t n = vow__stream_fill(from, chunk(pump));
+    size_t most = chunk(pump);
+    if (pump->drained && !from->transport->eager)
+        return pump->drained = false, wait_for(pump, VOW_READ, ret);
+    ssize_t n = vow__stream_fill(from, most);
+    pump->drained = n > 0 && (size_t)n < most; /* the next read would only say so */
     if (n > 0)
         return GO_ON;
     if (n < 0 && errno == EAGAIN)
@@ -133,14 +146,11 @@ static enum verdict wait_for_next(struct vow__pump *pump, vow_value *ret)
     return wait_for(pump, vow__stream_kept(pump->from) > 0 ? VOW_WRITE : VOW_READ, ret);
 }
 
-void vow__pump_on(struct vow__pump *pump)
+static void run(struct vow__pump *pump)
 {
     vow_value outcome;
     enum verdict verdict;
     int tries = 0;
-    pump->again = true;
-    if (pump->running)
-        return;
     pump->running = true;
     do {
         pump->again = false;
@@ -150,6 +160,13 @@ void vow__pump_on(struct vow__pump *pump)
     pump->running = false;
     if (verdict == ENDED)
         finish(pump, outcome);
+}
+
+void vow__pump_on(struct vow__pump *pump, int side)
+{
+    pump->again = true;
+    if (!pump->running && (stream_at(pump, side)->waiting & side))
+        run(pump);
 }
 
 void vow__pump_closed(struct vow__pump *pump, int side)
@@ -164,7 +181,7 @@ static void begin(struct vow__pump *pump)
     pump->from->in.pump = pump->to->out.pump = pump;
     pump->from->in.resolver = pump->to->out.resolver = pump->resolver;
     pump->from->in.kind = READ_EXACT; /* what comes at a time says nothing about reads */
-    vow__pump_on(pump);
+    run(pump);
 }
 
 vow_promise *vow_pump_at(vow_stream *from, vow_stream *to, uint64_t most, const char *where)

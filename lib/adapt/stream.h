@@ -92,7 +92,7 @@ bool vow__stream_join(vow_stream *s);
 /* It is worth trying again. */
 void vow__stream_read_on(vow_stream *s);
 void vow__stream_write_on(vow_stream *s);
-void vow__pump_on(struct vow__pump *pump);
+void vow__pump_on(struct vow__pump *pump, int side);
 
 /* The stream is closed: rejects what is in flight and gives back what the side holds. */
 void vow__stream_end_read(vow_stream *s);

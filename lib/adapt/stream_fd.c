@@ -40,7 +40,7 @@ static void on_readable(evutil_socket_t fd, short events, void *data)
     vow_stream *s = stream_of(d);
     vow_loop *loop = loop_of(d);
     vow_enter(loop);
-    if (!s->in.resolver)
+    if (!(s->waiting & VOW_READ))
         vow__watch_stop(loop, &d->in);
     d->told = true; /* taken back by `rest`, or below: s may be gone then */
     vow_stream_ref(s);

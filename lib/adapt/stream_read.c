@@ -246,7 +246,7 @@ static void give_back(struct vow__home *home, vow_buf *b)
     vow_value outcome = vow__fail_ready(ENOMEM);
     s->in.back = b; /* the only one: nothing is delivered before they are joined */
     if (s->in.pump) {
-        vow__pump_on(s->in.pump);
+        vow__pump_on(s->in.pump, VOW_READ);
     } else if (s->in.resolver && (!vow__stream_join(s) || decided(s, &outcome))) {
         vow__stream_rest(s, VOW_READ);
         finish(s, outcome);
@@ -258,7 +258,7 @@ void vow__stream_read_on(vow_stream *s)
     vow_value outcome;
     s->in.again = true;
     if (s->in.pump)
-        vow__pump_on(s->in.pump);
+        vow__pump_on(s->in.pump, VOW_READ);
     else if (!s->in.resolver)
         s->in.unread = true;
     else if (!s->in.trying && try_read(s, true, &outcome))

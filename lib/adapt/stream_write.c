@@ -107,7 +107,7 @@ static int try_write(vow_stream *s)
 void vow__stream_write_on(vow_stream *s)
 {
     if (s->out.pump) {
-        vow__pump_on(s->out.pump);
+        vow__pump_on(s->out.pump, VOW_WRITE);
         return;
     }
     s->out.again = true;

@@ -2,7 +2,6 @@
  *
  * tls/context.c - what connections of one kind have in common.
  */
-#include <openssl/err.h>
 #include <string.h>
 
 #include "tls/tls.h"
@@ -70,7 +69,8 @@ static void set_defaults(SSL_CTX *ctx, const vow_tls_options *o)
 {
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections keep little */
+    if (o->small)
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     int server = o->ask_client ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     SSL_CTX_set_verify(ctx, o->no_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | server, NULL);
 }
@@ -97,7 +97,7 @@ vow_tls *vow_tls_new(const vow_tls_options *options, vow_error **ret_error)
     vow_error *error = tls ? NULL : vow_error_new(vow_errno_domain(), ENOMEM, NULL);
     if (tls) {
         tls->count = 1;
-        ERR_clear_error();
+        vow__tls_clear();
         error = configure(tls, options ? options : &defaults);
     }
     if (!error)

@@ -40,6 +40,12 @@ static const char *reason_of(unsigned long entry)
     return reason ? reason : "no reason given";
 }
 
+void vow__tls_clear(void)
+{
+    if (ERR_peek_error()) /* clearing an empty queue takes several times as long */
+        ERR_clear_error();
+}
+
 vow_error *vow__tls_config_error(const char *what, const char *of)
 {
     unsigned long entry = last_entry();

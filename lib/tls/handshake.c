@@ -3,7 +3,6 @@
  * tls/handshake.c - from a stream below to a stream of TLS.
  */
 #include <arpa/inet.h>
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -41,7 +40,7 @@ static void advance(struct vow__session *s, int side)
 {
     struct handshake *h = s->data;
     (void)side;
-    ERR_clear_error();
+    vow__tls_clear();
     int result = SSL_do_handshake(s->ssl);
     vow_error *error = result == 1 ? NULL : vow__tls_error(s, result, h->doing);
     vow__wire_write(s); /* also what tells the peer of our error; it may go out later */

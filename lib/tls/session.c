@@ -3,7 +3,6 @@
  * tls/session.c - a session as the transport of a stream.
  */
 #include <errno.h>
-#include <openssl/err.h>
 #include <sys/uio.h>
 
 #include "tls/tls.h"
@@ -67,7 +66,9 @@ static ssize_t tls_read(void *object, void *bytes, size_t size)
 {
     struct vow__session *s = object;
     size_t n;
-    ERR_clear_error();
+    if (!s->in && !s->in_ended && !s->failed[VOW__IN] && !SSL_has_pending(s->ssl))
+        return not_now(); /* which OpenSSL would take a microsecond to say */
+    vow__tls_clear();
     int result = SSL_read_ex(s->ssl, bytes, size, &n);
     bool ended = result != 1 && SSL_get_error(s->ssl, result) == SSL_ERROR_ZERO_RETURN;
     vow_error *error = result == 1 || ended ? NULL : vow__tls_error(s, result, "TLS read");
@@ -110,7 +111,7 @@ static ssize_t tls_write(void *object, const struct iovec *parts, int count)
         return refuse(s, VOW__OUT, error);
     if (n > 0)
         return n; /* of the call before: it is written now */
-    ERR_clear_error();
+    vow__tls_clear();
     n = seal(s, parts, count, &error);
     if (n < 0)
         return error ? refuse(s, VOW__OUT, error) : not_now();
@@ -149,7 +150,7 @@ static int tls_shutdown(void *object)
     struct vow__session *s = object;
     vow_error *error = vow_error_ref(s->failed[VOW__OUT]);
     if (!error && !s->writing && !(SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN)) {
-        ERR_clear_error();
+        vow__tls_clear();
         int result = SSL_shutdown(s->ssl);
         error = result < 0 ? vow__tls_error(s, result, "TLS shutdown") : NULL;
     }

@@ -65,6 +65,7 @@ vow_stream *vow__session_stream(struct vow__session *s, vow_loop *loop);
 /* error.c. What OpenSSL has just said of `result`, as an error (given); NULL: it wants to
  * read (there is nothing else it could want). */
 vow_error *vow__tls_error(struct vow__session *s, int result, const char *doing);
+void vow__tls_clear(void); /* what others have left in OpenSSL's queue, before each call */
 vow_error *vow__tls_config_error(const char *what, const char *of);
 
 #endif
