@@ -170,9 +170,12 @@ static void succeed(struct vow__attempt *a)
     vow_resolve(op->resolver, vow_stream_value(s));
 }
 
-/* The last error is the outcome; it carries the others. */
+/* The last error is the outcome, unless it was memory that was missing; it carries the others. */
 static void give_up(struct vow__connecting *op, struct vow__attempt *last)
 {
+    for (size_t i = 0; i < op->begun; i++)
+        if (vow_error_is(op->attempts[i].error, vow_errno_domain(), ENOMEM))
+            last = &op->attempts[i];
     vow_error *e = last->error;
     last->error = NULL;
     for (size_t i = 0; i < op->begun; i++) {

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include <sys/syscall.h>
+
 #include "adapt/net.h"
 #include "adapt/sweep.h"
+
+/* Counted, in front of libc's (which declares its own in a way of its own). */
+static unsigned accepts;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+int accept4(int fd, struct sockaddr *name, socklen_t *size, int flags)
+{
+    accepts++;
+    return (int)syscall(SYS_accept4, fd, name, size, flags);
+}
+#pragma GCC diagnostic pop
 
 static vow_listener *listen_here(vow_loop *loop)
 {
@@ -263,3 +277,220 @@ static int accept_one(vow_loop *loop)
 }
 
 TEST_PLAIN(every_allocation_may_fail) { sweep(accept_one); }
+
+/* Options. */
+
+static vow_listener *listen_with(vow_loop *loop, const vow_listen_options *options)
+{
+    vow_address a;
+    EQ_INT(vow_address_ip(&a, "127.0.0.1", 0), 0);
+    vow_listener *l = vow_listen_on(loop, &a, options);
+    CHECK(l != NULL);
+    return l;
+}
+
+TEST(with_as_many_open_as_allowed_the_next_client_waits)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 2});
+    int peer[3];
+    for (int i = 0; i < 3; i++)
+        peer[i] = net_connect(vow_listener_port(l));
+    vow_stream *a = sock_of(loop, vow_accept(l)), *b = sock_of(loop, vow_accept(l));
+    vow_promise *p = vow_accept(l);
+    unsigned asked = accepts;
+    for (int i = 0; i < 10; i++)
+        vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    EQ_UINT(accepts, asked); /* nobody keeps asking */
+    vow_stream_close(a);
+    vow_stream *c = sock_of(loop, p);
+    net_send(peer[2], "third");
+    EQ_READ(vow_stream_read(c, 100), "third");
+    p = vow_accept(l);
+    int late = net_connect(vow_listener_port(l));
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    vow_stream_unref(b); /* the last reference closes, too */
+    vow_stream_unref(sock_of(loop, p));
+    vow_stream_unref(a);
+    vow_stream_unref(c);
+    vow_listener_close(l);
+    for (int i = 0; i < 3; i++)
+        close(peer[i]);
+    close(late);
+}
+
+TEST(a_dropped_connection_makes_room_again)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 1});
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    EQ_INT(vow_run(loop, vow_accept(l), NULL), 0);
+    EQ_INT(vow_run(loop, vow_accept(l), NULL), 0);
+    vow_listener_close(l);
+    close(one);
+    close(two);
+}
+
+TEST(streams_may_outlive_a_listener_with_a_limit)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 2});
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    vow_stream *a = sock_of(loop, vow_accept(l)), *b = sock_of(loop, vow_accept(l));
+    vow_promise *p = vow_accept(l);
+    vow_listener_close(l);
+    EQ_INT(vow_run(loop, p, NULL), ECANCELED);
+    vow_stream_unref(a);
+    vow_stream_unref(b);
+    close(one);
+    close(two);
+}
+
+TEST(a_closing_loop_with_a_client_over_the_limit)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 1});
+    int one = net_connect(vow_listener_port(l));
+    vow_stream *a = sock_of(loop, vow_accept(l));
+    vow_promise *p = vow_accept(l);
+    vow_loop_close(loop);
+    vow_stream_unref(a);
+    EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
+    vow_unref(p);
+    vow_listener_close(l);
+    close(one);
+}
+
+/* Nothing accepted is dropped, nobody is turned away, and the loop does not spin. */
+TEST(out_of_descriptors_it_hardly_asks_and_loses_nobody)
+{
+    enum { CLIENTS = 5 };
+    vow_listener *l = listen_here(loop);
+    vow_promise *p[CLIENTS];
+    int peer[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        peer[i] = net_connect(vow_listener_port(l));
+        p[i] = vow_accept(l);
+    }
+    struct rlimit before = net_limit_descriptors(0);
+    unsigned asked = accepts;
+    for (int i = 0; i < 30; i++) {
+        for (int k = 0; k < 10; k++)
+            vow_poll(loop);
+        vow_clock_advance(loop, 1000);
+    }
+    CHECK(under_valgrind() || (accepts > asked && accepts <= asked + 40));
+    setrlimit(RLIMIT_NOFILE, &before);
+    vow_clock_advance(loop, 1000);
+    for (int i = 0; i < CLIENTS && !under_valgrind(); i++) {
+        vow_stream *s = sock_of(loop, p[i]);
+        net_send(peer[i], "still here");
+        EQ_READ(vow_stream_read(s, 100), "still here");
+        vow_stream_unref(s);
+        close(peer[i]);
+    }
+    EQ_UINT(vow_listener_shed(l), 0);
+    vow_listener_close(l);
+}
+
+TEST(on_request_it_turns_clients_away_when_descriptors_run_out)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.shed = true});
+    vow_promise *p = vow_accept(l);
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    char byte;
+    if (under_valgrind()) { /* which closes what accept gives beyond the limit */
+        close(one), close(two);
+        vow_unref(p);
+        vow_listener_close(l);
+        return;
+    }
+    struct rlimit before = net_limit_descriptors(0);
+    while (vow_listener_shed(l) < 2)
+        vow_poll(loop);
+    setrlimit(RLIMIT_NOFILE, &before);
+    EQ_INT(read(one, &byte, 1), 0);
+    EQ_INT(read(two, &byte, 1), 0);
+    int three = net_connect(vow_listener_port(l));
+    vow_stream_unref(sock_of(loop, p));
+    vow_listener_close(l);
+    close(one);
+    close(two);
+    close(three);
+}
+
+/* The open descriptors and k more, k = 0..20. */
+TEST(any_number_of_descriptors_short)
+{
+    enum { CLIENTS = 20 };
+    for (int k = 0; k <= 20 && !under_valgrind(); k++) {
+        vow_listener *l = listen_here(loop);
+        vow_promise *p[CLIENTS];
+        int peer[CLIENTS], served = 0;
+        for (int i = 0; i < CLIENTS; i++) {
+            peer[i] = net_connect(vow_listener_port(l));
+            p[i] = vow_accept(l);
+        }
+        struct rlimit before = net_limit_descriptors(k);
+        for (int i = 0; i < 4; i++)
+            vow_poll(loop);
+        for (int i = 0; i < CLIENTS; i++)
+            served += vow_state(p[i]) == VOW_FULFILLED;
+        setrlimit(RLIMIT_NOFILE, &before);
+        EQ_INT(served, k < CLIENTS ? k : CLIENTS);
+        vow_clock_advance(loop, 10);
+        for (int i = 0; i < CLIENTS; i++) {
+            EQ_INT(vow_run(loop, p[i], NULL), 0);
+            close(peer[i]);
+        }
+        vow_listener_close(l);
+    }
+}
+
+TEST(listeners_that_share_a_port)
+{
+    vow_listen_options shared = {.reuse_port = true, .backlog = 8};
+    vow_listener *l = listen_with(loop, &shared);
+    vow_listener *other = vow_listen_on(loop, vow_listener_address(l), &shared);
+    CHECK(other != NULL);
+    EQ_UINT(vow_listener_port(other), vow_listener_port(l));
+    CHECK(vow_listen_on(loop, vow_listener_address(l), NULL) == NULL);
+    EQ_INT(errno, EADDRINUSE);
+    vow_listener_close(l);
+    vow_listener_close(other);
+}
+
+TEST(version_six_with_or_without_version_four)
+{
+    vow_address a;
+    EQ_INT(vow_address_ip(&a, "::", 0), 0);
+    for (int only = 0; only < 2; only++) {
+        vow_listener *l = vow_listen_on(loop, &a, &(vow_listen_options){.v6only = only});
+        if (!l)
+            return; /* this machine has no IPv6 */
+        struct sockaddr_in name = {.sin_family = AF_INET,
+                                   .sin_port = htons(vow_listener_port(l)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        EQ_INT(connect(fd, (struct sockaddr *)&name, sizeof name), only ? -1 : 0);
+        close(fd);
+        vow_listener_close(l);
+    }
+}
+
+static int accept_with_all_options(vow_loop *loop)
+{
+    vow_address a;
+    EQ_INT(vow_address_ip(&a, "127.0.0.1", 0), 0);
+    vow_listener *l = vow_listen_on(loop, &a, &(vow_listen_options){.most = 1, .shed = true});
+    if (!l)
+        return errno;
+    int one = net_connect(vow_listener_port(l)), two = net_connect(vow_listener_port(l));
+    int code = vow_run(loop, vow_accept(l), NULL);
+    if (!code)
+        code = vow_run(loop, vow_accept(l), NULL);
+    vow_listener_close(l);
+    close(one);
+    close(two);
+    return code;
+}
+
+TEST_PLAIN(every_allocation_of_a_limited_one_may_fail) { sweep(accept_with_all_options); }
