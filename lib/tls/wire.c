@@ -153,7 +153,7 @@ int vow__wire_read(struct vow__session *s)
 {
     if (s->reading)
         return 0;
-    vow_error *error;
+    vow_error *error = NULL;
     s->reading = follow(vow_stream_read(s->below, RECORD), was_read, s, &error);
     if (s->reading)
         return 0;
@@ -164,7 +164,7 @@ int vow__wire_read(struct vow__session *s)
 /* What is below mostly takes all at once: then there is nothing to be told of. */
 int vow__wire_write(struct vow__session *s)
 {
-    vow_error *error;
+    vow_error *error = NULL;
     if (s->writing || s->out_used == 0)
         return s->writing ? EAGAIN : 0;
     vow_buf *out = s->out;
