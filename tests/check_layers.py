@@ -22,6 +22,7 @@ LIBRARIES = ["http", "opencl", "tls"]
 # Who may see what of others: the pattern of the header, the pattern of the file.
 FOREIGN = [
     (re.compile(r"event2?/|event2?\.h|ev(http|dns|util)"), re.compile(r"lib/(loop|adapt|http)/"), "libevent"),
+    (re.compile(r"ucontext\.h|setjmp\.h"), re.compile(r"lib/task/"), "switching stacks"),
     (re.compile(r"CL/"), re.compile(r"lib/opencl/"), "OpenCL"),
     (re.compile(r"curl/"), re.compile(r"lib/http/"), "libcurl"),
     (re.compile(r"openssl/"), re.compile(r"lib/tls/"), "OpenSSL"),
@@ -240,6 +241,7 @@ VIOLATIONS = [
     ("lib/adapt/x.c", '#include "inspect/dump.h"\n', "adapt/ may not include inspect/"),
     ("lib/core/x.c", "#include <event2/event.h>\n", "may not see libevent"),
     ("lib/flow/x.c", "#include <event.h>\n", "may not see libevent"),
+    ("lib/flow/x.c", "#include <ucontext.h>\n", "may not see switching stacks"),
     ("lib/adapt/sock.c", "#include <CL/cl.h>\n", "may not see OpenCL"),
     ("lib/core/x.c", '#include "../flow/all.h"\n', "is in no layer"),
     ("lib/extra/x.c", "int x;\n", "stands in no layer"),

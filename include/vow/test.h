@@ -26,6 +26,11 @@ VOW_API vow_loop *vow_test_loop(vow_test *t); /* borrowed */
 /* The number of unhandled rejections that the test means to cause (0 at start). */
 VOW_API void vow_test_expect_unhandled(vow_test *t, size_t n);
 
+/* From now on fibers and tasks of the loop that are ready go on in an order that `seed` decides
+ * (0: as always, first in first out); the same seed gives the same order. For finding what
+ * counts on an order that is not promised. Loop's thread. */
+VOW_API void vow_test_shuffle(vow_loop *loop, uint64_t seed);
+
 /* Closes the loop and checks: no live promise, no open descriptor more than before, no
  * block of vow's memory more than before, exactly the expected unhandled rejections.
  * Returns NULL, or what is wrong (valid until the next vow_test_end). Takes t. */

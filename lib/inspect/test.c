@@ -59,6 +59,13 @@ static const char *compare(const char *what, size_t expected, size_t got)
     return complaint;
 }
 
+/* Small seeds, too, are to begin with a mixture of bits. */
+void vow_test_shuffle(vow_loop *loop, uint64_t seed)
+{
+    vow__check_loop(loop, "vow_test_shuffle");
+    loop->shuffle = seed ? (seed * UINT64_C(0x9e3779b97f4a7c15)) | 1 : 0;
+}
+
 const char *vow_test_end(vow_test *t)
 {
     vow__drain(t->loop, SIZE_MAX);
