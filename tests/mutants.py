@@ -147,7 +147,8 @@ class Tree:
         are in `mutated` come before the others. Gives the names of all files read."""
         roots = ([mutated] if mutated else []) + [self.folder]
         path = next(p for p in (os.path.join(root, source) for root in roots) if os.path.exists(p))
-        include = [f"-I{root}/{part}" for part in ("include", "tests", "lib") for root in roots]
+        parts = ("include", "lib") if source.startswith("lib/") else ("include", "tests", "lib")
+        include = [f"-I{root}/{part}" for part in parts for root in roots]
         prefix = [f"-fmacro-prefix-map={root}/=" for root in roots]
         code, said = run(["gcc", *FLAGS, *self.cflags, *include, *prefix, "-MMD", "-MF",
                           ret + ".d", "-c", path, "-o", ret])

@@ -26,7 +26,8 @@
 
 struct vow__inbox {
     _Atomic(vow_node *) newest;
-    atomic_uint open; /* who may still push; each has pushed when it lets go */
+    atomic_uint open; /* who may still push; each has pushed when it lets go. (Whom the owner
+                         knows to push once, it need not count here.) */
 };
 
 extern vow_node vow__inbox_closed; /* remote.c; only its address matters */

@@ -98,7 +98,7 @@ static int keep_registered(vow_remote *remote)
 {
     if (!remote->event || !is_ours(remote))
         return 0;
-    bool wanted = vow__inbox_is_awaited(&remote->inbox);
+    bool wanted = remote->errands || vow__inbox_is_awaited(&remote->inbox);
     if (wanted == remote->added)
         return 0;
     if (wanted && event_add(remote->event, NULL))
@@ -109,10 +109,15 @@ static int keep_registered(vow_remote *remote)
     return 0;
 }
 
-static void add_holder(vow_remote *remote)
+static void remember(vow_remote *remote)
 {
     /* relaxed: the caller has a reference, or is the loop */
     atomic_fetch_add_explicit(&remote->refs, 1, memory_order_relaxed);
+}
+
+static void add_holder(vow_remote *remote)
+{
+    remember(remote);
     vow__inbox_hold(&remote->inbox);
 }
 
@@ -127,6 +132,21 @@ static void let_go(vow_remote *remote)
         ring(remote);
 }
 
+/* What many posts have settled is served in between, while it is in the cache. */
+static void run_nodes(vow_loop *loop, vow_node *node)
+{
+    enum { MANY = 128 };
+    for (unsigned i = 1; node; i++) {
+        vow_node *next = node->next;
+        node->run(node);
+        node = next;
+        if (i % MANY == 0 && node && loop->head) {
+            vow__drain(loop, loop->budget);
+            loop->awake = true; /* as in vow_enter: vow_leave is still to come */
+        }
+    }
+}
+
 static void on_ring(evutil_socket_t fd, short what, void *data)
 {
     (void)fd, (void)what;
@@ -134,10 +154,7 @@ static void on_ring(evutil_socket_t fd, short what, void *data)
     vow_loop *loop = &remote->loop->core;
     unring(remote); /* before taking: who pushes after that rings again */
     vow_enter(loop);
-    for (vow_node *node = vow__inbox_take(&remote->inbox, NULL), *next; node; node = next) {
-        next = node->next;
-        node->run(node);
-    }
+    run_nodes(loop, vow__inbox_take(&remote->inbox, NULL));
     keep_registered(remote);
     vow_leave(loop); /* the loop may be gone */
 }
@@ -262,19 +279,19 @@ int vow_post(vow_remote *remote, vow_destroy_fn *fn, void *data, vow_destroy_fn 
 
 int vow__errand_begin(struct vow__errand *errand, vow_remote *remote)
 {
-    add_holder(remote);
-    int failed = keep_registered(remote);
-    if (failed) {
-        vow_remote_unref(remote);
-        return failed;
-    }
+    remember(remote);
     errand->remote = remote;
     errand->next = remote->errands;
     errand->at = &remote->errands;
     if (errand->next)
         errand->next->at = &errand->next;
     remote->errands = errand;
-    return 0;
+    int failed = errand->next ? 0 : keep_registered(remote);
+    if (failed) {
+        vow__errand_end(errand);
+        forget(remote);
+    }
+    return failed;
 }
 
 void vow__errand_end(struct vow__errand *errand)
@@ -285,7 +302,8 @@ void vow__errand_end(struct vow__errand *errand)
     if (errand->next)
         errand->next->at = errand->at;
     errand->at = NULL;
-    let_go(errand->remote);
+    if (!errand->remote->errands)
+        keep_registered(errand->remote);
 }
 
 void vow__errand_done(struct vow__errand *errand) { forget(errand->remote); }

@@ -5,9 +5,8 @@
  *
  * Always true:
  *   - `refs` counts everybody who may touch the memory: the loop until it is freed, the
- *     program's references, and errands. Those for whose posts the dispatch is to wait hold
- *     the inbox, too; who holds it counts in `refs`.
- *   - The event is in the base while the inbox is awaited.
+ *     program's references, and errands. The program's hold the inbox, too.
+ *   - The event is in the base while the inbox is awaited, or there are errands.
  *   - Once the loop closed the inbox refuses, and there are no event and no errands.
  */
 #ifndef VOW_LOOP_REMOTE_H
@@ -21,6 +20,7 @@ struct vow__errand;
 struct vow_remote {
     struct vow__inbox inbox;
     atomic_uint refs;
+    char apart[64]; /* those who post write above, and read below: not in one cache line */
     atomic_uint generation; /* vow__forks of the process whose descriptor this is */
     int fd[2];              /* read and write end; the same eventfd on Linux */
     const void *thread;     /* the loop's */

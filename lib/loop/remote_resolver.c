@@ -3,33 +3,42 @@
  * loop/remote_resolver.c - resolvers for other threads: counted, one-shot, and carrying the
  * node of their only post from birth, so that settling allocates nothing.
  *
- * The promise (on the loop's thread) and the holders (anywhere) share one object. `state`
- * says who settles. It leaves OPEN exactly once: to CLAIMED by the holder that settles, who
- * owns `outcome` until the node arrives; or to GONE, when the promise ends otherwise.
+ * The promise (on the loop's thread) and the holders (anywhere) share one object. All that
+ * they have to agree on is in one word, so that each step of a thread is one atomic operation.
  */
 #include <errno.h>
 
 #include "base/mem.h"
 #include "loop/remote.h"
 
-enum { OPEN, CLAIMED, GONE };
+enum {
+    PROMISE = 1, /* the promise is pending: `resolver` is its resolver                      */
+    NODE = 2,    /* the outcome is under way                                                */
+    CLAIMED = 4, /* a holder settles, and owns `outcome` until the node arrives             */
+    GONE = 8,    /* the promise has ended otherwise: nobody is to claim it                  */
+    HOLDER = 16  /* each; vow_remote_resolver_ref less _unref                               */
+};
 
 struct vow_remote_resolver {
     struct vow__errand errand; /* first */
-    atomic_uint refs;          /* holders, the pending promise, the node under way */
-    atomic_uint holders;       /* vow_remote_resolver_ref less _unref, from 1 */
-    atomic_int state;
+    atomic_uint word; /* whoever takes away the last of PROMISE, NODE and HOLDERs frees it */
+    bool arriving;    /* loop's thread, as `resolver` */
     vow_value outcome;
-    vow_resolver *resolver; /* loop's thread; NULL once the promise has ended */
+    vow_resolver *resolver; /* NULL once the promise has ended */
 };
 
-static void forget(vow_remote_resolver *r)
+static void free_unheld(vow_remote_resolver *r, unsigned word)
+{
+    if (word >= HOLDER || (word & (PROMISE | NODE)))
+        return;
+    vow__errand_done(&r->errand);
+    vow__free(r);
+}
+
+static void take_away(vow_remote_resolver *r, unsigned what)
 {
     /* acq_rel: each one's use of the memory comes before its end, which the last one sees */
-    if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) == 1) {
-        vow__errand_done(&r->errand);
-        vow__free(r);
-    }
+    free_unheld(r, atomic_fetch_sub_explicit(&r->word, what, memory_order_acq_rel) - what);
 }
 
 /* There is no stopping another thread; it may ask vow_remote_is_wanted. */
@@ -40,47 +49,41 @@ static void nothing_to_stop(void *data) { (void)data; }
 static void promise_ended(void *data)
 {
     vow_remote_resolver *r = data;
-    /* relaxed: nothing is handed over with it; a claimer that comes too late releases its
-     * own value. CLAIMED stays: no need to try. */
-    int was = atomic_load_explicit(&r->state, memory_order_relaxed);
-    if (was == OPEN)
-        atomic_compare_exchange_strong_explicit(&r->state, &was, GONE, memory_order_relaxed,
-                                                memory_order_relaxed);
     r->resolver = NULL;
-    if (was != CLAIMED)
+    if (r->arriving)
+        return; /* it takes PROMISE away with NODE */
+    /* relaxed: nothing is handed over with it; a claimer that comes too late releases its
+     * own value */
+    unsigned was = atomic_fetch_or_explicit(&r->word, GONE, memory_order_relaxed);
+    if (!(was & CLAIMED))
         vow__errand_end(&r->errand);
-    forget(r);
+    take_away(r, PROMISE);
 }
 
 /* The claimer's outcome is here, on the loop's thread. */
 static void arrive(vow_remote_resolver *r)
 {
-    vow_value outcome = r->outcome;
-    if (r->resolver)
-        vow_resolve(r->resolver, outcome);
+    bool pending = r->resolver != NULL;
+    r->arriving = true;
+    if (pending)
+        vow_resolve(r->resolver, r->outcome);
     else
-        vow_release(outcome);
+        vow_release(r->outcome);
     vow__errand_end(&r->errand);
+    take_away(r, pending ? PROMISE | NODE : NODE);
 }
 
 /* Also when the loop closes: settle() has said that it settled. In a forked child there is
  * no promise any more (see lost). */
-static void arrive_by_node(vow_node *node)
-{
-    vow_remote_resolver *r = (vow_remote_resolver *)node;
-    arrive(r);
-    forget(r);
-}
+static void arrive_by_node(vow_node *node) { arrive((vow_remote_resolver *)node); }
 
 /* Closing and forking: whoever has claimed and not posted will not get through. */
 static void lost(struct vow__errand *errand, int code)
 {
     vow_remote_resolver *r = (vow_remote_resolver *)errand;
-    atomic_store_explicit(&r->state, GONE, memory_order_relaxed); /* as in promise_ended */
+    vow__errand_end(errand);
     if (r->resolver)
         vow_resolve(r->resolver, vow__fail_ready(code));
-    else
-        vow__errand_end(errand);
 }
 
 static vow_remote_resolver *new_resolver(vow_remote *remote)
@@ -92,9 +95,7 @@ static vow_remote_resolver *new_resolver(vow_remote *remote)
     }
     r->errand.node = (vow_node){NULL, arrive_by_node, arrive_by_node};
     r->errand.lost = lost;
-    atomic_init(&r->refs, 2); /* the caller's and the promise's */
-    atomic_init(&r->holders, 1);
-    atomic_init(&r->state, OPEN);
+    atomic_init(&r->word, HOLDER | PROMISE);
     return r;
 }
 
@@ -117,28 +118,34 @@ vow_promise *vow_promise_new_remote_at(vow_remote *remote, vow_remote_resolver *
     return p;
 }
 
-/* Takes outcome. */
-static bool settle(vow_remote_resolver *r, vow_value outcome)
+/* The claimer's outcome goes home. False: the loop has closed. */
+static bool deliver(vow_remote_resolver *r, vow_value outcome)
 {
-    int open = OPEN;
-    /* relaxed: the claim hands nothing over; the post does, by the inbox's release */
-    if (!r || !atomic_compare_exchange_strong_explicit(
-                  &r->state, &open, CLAIMED, memory_order_relaxed, memory_order_relaxed)) {
-        vow_release(outcome);
-        return false;
-    }
     r->outcome = outcome;
     if (vow__remote_is_here(r->errand.remote)) {
         arrive(r);
         return true;
     }
-    /* relaxed: the caller has a reference */
-    atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
     if (vow_post_node(r->errand.remote, &r->errand.node) == 0)
         return true;
     vow_release(outcome);
-    forget(r);
+    take_away(r, NODE);
     return false;
+}
+
+/* Takes outcome. */
+static bool settle(vow_remote_resolver *r, vow_value outcome)
+{
+    /* relaxed: the claim hands nothing over; the post does, by the inbox's release */
+    unsigned word = r ? atomic_load_explicit(&r->word, memory_order_relaxed) : GONE;
+    do {
+        if (word & (CLAIMED | GONE)) {
+            vow_release(outcome);
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, word | CLAIMED | NODE,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return deliver(r, outcome);
 }
 
 bool vow_remote_resolve(vow_remote_resolver *r, vow_value v) { return settle(r, v); }
@@ -151,26 +158,33 @@ bool vow_remote_reject(vow_remote_resolver *r, vow_error *e)
 bool vow_remote_is_wanted(const vow_remote_resolver *r)
 {
     /* relaxed: a hint, which may be old when it is read */
-    return r && atomic_load_explicit(&r->state, memory_order_relaxed) == OPEN;
+    return r && !(atomic_load_explicit(&r->word, memory_order_relaxed) & (CLAIMED | GONE));
 }
 
 vow_remote_resolver *vow_remote_resolver_ref(vow_remote_resolver *r)
 {
-    if (r) {
-        /* relaxed: the caller has a reference */
-        atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&r->holders, 1, memory_order_relaxed);
-    }
+    if (r) /* relaxed: the caller has a reference */
+        atomic_fetch_add_explicit(&r->word, HOLDER, memory_order_relaxed);
     return r;
 }
 
+/* The last holder of an unclaimed promise becomes its claimer in the same step. */
 vow_remote_resolver *vow_remote_resolver_unref(vow_remote_resolver *r)
 {
     if (!r)
         return NULL;
-    /* acq_rel: the last holder breaks the promise after all that the others did */
-    if (atomic_fetch_sub_explicit(&r->holders, 1, memory_order_acq_rel) == 1)
-        settle(r, vow__fail_ready(VOW_EBROKEN));
-    forget(r);
+    unsigned word = atomic_load_explicit(&r->word, memory_order_relaxed), left;
+    bool breaks;
+    do {
+        breaks = word < 2 * HOLDER && !(word & (CLAIMED | GONE));
+        left = word - HOLDER + (breaks ? CLAIMED | NODE : 0);
+        /* acq_rel: as in take_away, and the last one breaks the promise after all that the
+         * others did */
+    } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, left, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (breaks)
+        deliver(r, vow__fail_ready(VOW_EBROKEN));
+    else
+        free_unheld(r, left);
     return NULL;
 }

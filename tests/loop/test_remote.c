@@ -97,6 +97,31 @@ TEST(dispatch_waits_for_another_thread_to_let_its_remote_go)
     CHECK(good != NULL);
 }
 
+static void settle_one(void *resolver) { vow_resolve(resolver, vow_v(1)); }
+static void note_served(void *data)
+{
+    int *served = data; /* and what it was when the last post ran */
+    served[1] = served[0];
+}
+
+TEST(what_hundreds_of_posts_settle_is_served_before_the_last_of_them)
+{
+    enum { POSTS = 300 };
+    int served[2] = {0, 0};
+    vow_remote *remote = vow_remote_new(loop);
+    for (int i = 0; i < POSTS; i++) {
+        vow_resolver *r;
+        vow_promise *p = vow_handle(vow_promise_new(loop, &r), count_value, served);
+        vow_detach(p, NULL, NULL, NULL);
+        EQ_INT(vow_post(remote, settle_one, r, NULL), 0);
+    }
+    EQ_INT(vow_post(remote, note_served, served, NULL), 0);
+    vow_poll(loop);
+    EQ_INT(served[0], POSTS);
+    CHECK(served[1] > 0 && served[1] < POSTS);
+    vow_remote_unref(remote);
+}
+
 /* Nodes of the caller's. */
 
 struct counted {
