@@ -174,8 +174,6 @@ static vow_value whole(vow_value v, void *data)
 static vow_value not_whole(const vow_error *e, void *data)
 {
     struct digest *d = data;
-    if (vow_error_is(e, vow_errno_domain(), EINVAL))
-        return vow_wrap(e, EINVAL, "this is no regular file");
     if (!vow_error_is(e, vow_errno_domain(), EFBIG))
         return vow_rethrow(e);
     d->holders++;
