@@ -333,7 +333,9 @@ int vow_scope_deadline_at(vow_scope *scope, uint64_t ms, const char *where)
     scope->timed_out =
         vow_error_new_at(where, vow_errno_domain(), ETIMEDOUT, "the scope timed out after %llu ms",
                          (unsigned long long)ms);
-    vow_promise *p = vow_then_at(vow_delay_at(scope->loop, ms, where), expire, scope, NULL, where);
+    vow_promise *p = vow_delay_at(scope->loop, ms, where);
+    if (!vow__settled(p)) /* else refused */
+        p = vow_then_at(p, expire, scope, NULL, where);
     if (vow__settled(p)) {
         int code = vow_error_code(vow_error_of(p));
         vow_mark_handled(p);

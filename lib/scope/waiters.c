@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "value/error.h"
+
 struct vow__waiter *vow__waiter_new(vow_loop *loop, const char *where)
 {
     struct vow__waiter *w = (void *)vow__new_line(loop, K_OTHER, where);
@@ -73,6 +75,21 @@ vow_promise *vow__wait_in(struct vow__queue *queue, struct vow__waiter *w, const
     append(queue, w);
     vow_on_stop(w->resolver, stop, w, NULL);
     return p;
+}
+
+void vow__wait_with(struct vow__queue *queue, vow_resolver *r, vow_value value)
+{
+    vow_loop *loop = vow__loop_of((vow_promise *)(void *)r);
+    struct vow__waiter *w = vow__waiter_new(loop, NULL);
+    if (VOW_UNLIKELY(!w)) {
+        vow_resolve(r, vow__fail_ready(loop->closing ? VOW_ECLOSED : ENOMEM));
+        vow__release(value);
+        return;
+    }
+    w->resolver = r;
+    w->value = value;
+    append(queue, w);
+    vow_on_stop(r, stop, w, NULL);
 }
 
 vow_promise *vow__wait_for_turn(vow_loop *loop, struct vow__queue *queue, const char *where)

@@ -40,6 +40,9 @@ void vow__waiter_free(struct vow__waiter *w);
 /* A pending promise for w, which is taken and goes to the end of the queue. Refused: w is freed,
  * its value released, and the promise is rejected. */
 vow_promise *vow__wait_in(struct vow__queue *queue, struct vow__waiter *w, const char *where);
+/* The same for a pending promise whose resolver the caller has, where something else was tried
+ * first. Takes r, and value, for the waiter; without memory for that the promise is rejected. */
+void vow__wait_with(struct vow__queue *queue, vow_resolver *r, vow_value value);
 /* Both: a new waiter at the end of the queue. */
 vow_promise *vow__wait_for_turn(vow_loop *loop, struct vow__queue *queue, const char *where);
 /* Takes w out of its queue: its resolver and its value are the caller's, and so is w. */

@@ -119,24 +119,30 @@ vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where
         vow__release(v);
         return vow_resolved_at(loop, vow__channel_broken(where), where);
     }
-    if (vow__channel_put(ch, v))
-        return vow_resolved_at(loop, vow_none(), where);
-    struct vow__waiter *w = vow__waiter_new(loop, where);
-    if (!w) {
+    vow_resolver *r; /* first: what is done below is done */
+    vow_promise *p = vow_promise_new_at(loop, &r, where);
+    if (VOW_UNLIKELY(vow__settled(p)))
         vow__release(v);
-        return vow__refuse(loop, NULL, NULL, NULL);
-    }
-    w->value = v;
-    return vow__wait_in(&ch->senders, w, where);
+    else if (vow__channel_put(ch, v))
+        vow_resolve(r, vow_none());
+    else
+        vow__wait_with(&ch->senders, r, v);
+    return p;
 }
 
 vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where)
 {
     vow_value v;
+    vow_resolver *r;
     vow__check_loop(ch->loop, "vow_channel_receive");
+    vow_promise *p = vow_promise_new_at(ch->loop, &r, where);
+    if (VOW_UNLIKELY(vow__settled(p)))
+        return p;
     if (vow__channel_take(ch, &v))
-        return vow_resolved_at(ch->loop, v, where);
-    return vow__wait_for_turn(ch->loop, &ch->receivers, where);
+        vow_resolve(r, v);
+    else
+        vow__wait_with(&ch->receivers, r, vow_none());
+    return p;
 }
 
 static size_t count_senders(const vow_channel *ch)

@@ -26,20 +26,25 @@ static void fill(vow_rate *r)
     r->then = now;
 }
 
+static void let_in(vow_rate *r)
+{
+    struct vow__waiter *w;
+    while ((w = r->waiters.first) != NULL && w->n <= r->level) {
+        r->level -= w->n;
+        vow__waiter_call(w, vow_none());
+    }
+}
+
 static void arm(vow_rate *r);
 
 /* The time has come, or another one is the first by now. */
 static vow_value look(vow_value v, void *data)
 {
     vow_rate *r = data;
-    struct vow__waiter *w;
     (void)v;
     r->timer = vow_unref(r->timer);
     fill(r);
-    while ((w = r->waiters.first) != NULL && w->n <= r->level) {
-        r->level -= w->n;
-        vow__waiter_call(w, vow_none());
-    }
+    let_in(r);
     arm(r);
     return vow_none();
 }
@@ -49,7 +54,9 @@ static void arm(vow_rate *r)
 {
     while (r->waiters.first && !r->timer) {
         uint64_t due = r->then + (r->waiters.first->n - r->level);
-        vow_promise *p = vow_handle_at(vow_delay_until(r->loop, due), look, r, NULL, VOW_HERE);
+        vow_promise *p = vow_delay_until(r->loop, due);
+        if (!vow__settled(p)) /* else refused */
+            p = vow_handle_at(p, look, r, NULL, VOW_HERE);
         if (!vow__settled(p)) {
             r->timer = p;
             return;
@@ -106,15 +113,12 @@ vow_promise *vow_rate_take_at(vow_rate *r, uint64_t n, const char *where)
                                            (unsigned long long)n),
                                where);
     fill(r);
-    if (!r->waiters.first && n * r->each <= r->level) {
-        r->level -= n * r->each;
-        return vow_resolved_at(loop, vow_none(), where);
-    }
     struct vow__waiter *w = vow__waiter_new(loop, where);
     if (!w)
         return vow__refuse(loop, NULL, NULL, NULL);
     w->n = n * r->each;
     vow_promise *p = vow__wait_in(&r->waiters, w, where);
+    let_in(r);
     arm(r);
     return p;
 }

@@ -11,7 +11,7 @@ struct group {
     vow_resolver *resolver;
     vow_value result; /* an array of two */
     size_t n;
-    struct vow__waiter *waiters[]; /* by case; NULL: that one has been called */
+    struct vow__waiter *waiters[]; /* by case */
 };
 
 static void fill(vow_value result, size_t index, vow_value v)
@@ -73,12 +73,17 @@ static void release_values(size_t n, vow_channel_case *cases)
     }
 }
 
-/* NULL: no memory; nothing is taken then. */
+/* NULL: no memory. */
 static struct group *new_group(vow_loop *loop, size_t n, const char *where)
 {
     struct group *g = vow__alloc_zeroed(sizeof *g + n * sizeof(struct vow__waiter *));
     if (!g)
         return NULL;
+    g->result = vow__array_new(2);
+    if (vow_is_none(g->result)) {
+        end_group(g);
+        return NULL;
+    }
     for (; g->n < n; g->n++) {
         struct vow__waiter *w = vow__waiter_new(loop, where);
         if (!w) {
@@ -92,15 +97,8 @@ static struct group *new_group(vow_loop *loop, size_t n, const char *where)
     return g;
 }
 
-static vow_promise *wait_for_any(struct group *g, vow_loop *loop, vow_channel_case *cases,
-                                 const char *where)
+static void wait_for_any(struct group *g, vow_channel_case *cases)
 {
-    vow_promise *p = vow_promise_new_at(loop, &g->resolver, where);
-    if (vow__settled(p)) {
-        vow_resolver_abandon(g->resolver);
-        end_group(g);
-        return p;
-    }
     for (size_t i = 0; i < g->n; i++) {
         vow_channel *ch = cases[i].channel;
         g->waiters[i]->value = cases[i].value;
@@ -108,7 +106,24 @@ static vow_promise *wait_for_any(struct group *g, vow_loop *loop, vow_channel_ca
         vow__waiter_move(g->waiters[i], cases[i].send ? &ch->senders : &ch->receivers);
     }
     vow_on_stop(g->resolver, stop, g, NULL);
-    return p;
+}
+
+/* Takes g, which is complete: what is done from here on is done. */
+static void do_or_wait(struct group *g, vow_channel_case *cases, const char *where)
+{
+    vow_value v;
+    for (size_t i = 0; i < g->n; i++) {
+        if (!try_case(&cases[i], &v, where))
+            continue;
+        if (!vow__has_kind(v, VOW__ERROR)) {
+            fill(g->result, i, v);
+            v = vow_keep(g->result);
+        }
+        vow_resolve(g->resolver, v);
+        end_group(g);
+        return;
+    }
+    wait_for_any(g, cases);
 }
 
 vow_promise *vow_channel_select_at(size_t n, vow_channel_case *cases, const char *where)
@@ -116,25 +131,15 @@ vow_promise *vow_channel_select_at(size_t n, vow_channel_case *cases, const char
     VOW_CHECK(n > 0, "vow_channel_select at %s: nothing to choose from", where);
     vow_loop *loop = cases[0].channel->loop;
     vow__check_loop(loop, "vow_channel_select");
-    vow_promise *p = NULL;
-    vow_value result = vow__array_new(2), v;
-    struct group *g = vow_is_none(result) ? NULL : new_group(loop, n, where);
-    for (size_t i = 0; g && !p && i < n; i++) {
-        if (!try_case(&cases[i], &v, where))
-            continue;
-        if (!vow__has_kind(v, VOW__ERROR)) {
-            fill(result, i, v);
-            v = vow_keep(result);
-        }
-        p = vow_resolved_at(loop, v, where);
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new_at(loop, &r, where);
+    struct group *g = vow__settled(p) ? NULL : new_group(loop, n, where);
+    if (g) {
+        g->resolver = r;
+        do_or_wait(g, cases, where);
+    } else if (!vow__settled(p)) {
+        vow_resolve(r, vow__fail_ready(ENOMEM));
     }
-    if (g && !p) {
-        g->result = vow_keep(result);
-        p = wait_for_any(g, loop, cases, where);
-    } else if (g) {
-        end_group(g);
-    }
-    vow__release(result);
     release_values(n, cases);
-    return p ? p : vow__refuse(loop, NULL, NULL, NULL);
+    return p;
 }
