@@ -141,8 +141,12 @@ static enum verdict try_once(struct vow__pump *pump, vow_value *ret)
     return vow__stream_kept(pump->from) > 0 ? write_some(pump, ret) : read_some(pump, ret);
 }
 
-static enum verdict wait_for_next(struct vow__pump *pump, vow_value *ret)
+/* Others get their turn, unless there is nothing left to do. */
+static enum verdict give_way(struct vow__pump *pump, vow_value *ret)
 {
+    bool all_read = pump->from->in.ended && vow__stream_kept(pump->from) == 0;
+    if (all_read || chunk(pump) == 0)
+        return try_once(pump, ret);
     return wait_for(pump, vow__stream_kept(pump->from) > 0 ? VOW_WRITE : VOW_READ, ret);
 }
 
@@ -155,7 +159,7 @@ static void run(struct vow__pump *pump)
     do {
         pump->again = false;
         tries = (tries + 1) % TRIES_A_TURN;
-        verdict = tries > 0 ? try_once(pump, &outcome) : wait_for_next(pump, &outcome);
+        verdict = tries > 0 ? try_once(pump, &outcome) : give_way(pump, &outcome);
     } while (verdict == GO_ON || (verdict == WAIT && pump->again));
     pump->running = false;
     if (verdict == ENDED)

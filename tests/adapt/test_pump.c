@@ -195,6 +195,20 @@ TEST(much_is_pumped_between_sockets)
     vow_buf_unref(b);
 }
 
+/* A turn ends where the bytes do. */
+TEST(every_length_ends)
+{
+    for (uint64_t most = 1; most < 80; most++) {
+        struct pipes p = make_pipes(loop, 100);
+        static const char bytes[80];
+        vow_promise *pump = vow_pump(p.in[1], p.out[0], most);
+        for (uint64_t i = 0; i < most; i++)
+            vow_unref(vow_stream_write(p.in[0], &bytes[i], 1));
+        eq_pumped(loop, pump, (int64_t)most);
+        end_pipes(&p);
+    }
+}
+
 TEST_PLAIN(streams_of_two_loops_are_not_pumped)
 {
     vow_loop *one = vow_loop_new(), *two = vow_loop_new();
