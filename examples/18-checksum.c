@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * 18-checksum - the checksums of all files of a folder: three at a time are read and, on
- * worker threads, summed up; never are there more in memory.
+ * 18-checksum - the checksums of all files of a folder: three at a time are read, and
+ * summed up on worker threads.
  *
  *     examples/run 18-checksum examples/tour
  *
@@ -16,7 +16,6 @@
 #include <vow.h>
 
 enum { FILES = 1000, PATH = 300, AT_A_TIME = 3 };
-
 struct list {
     vow_dir *dir;
     size_t count;
@@ -50,8 +49,8 @@ static vow_value sum_up(void *buf) /* on a worker thread: FNV-1a */
 static void release(void *buf) { vow_buf_unref(buf); }
 static vow_value on_bytes(vow_value v, void *data)
 {
-    return (void)data,
-           vow_v(vow_work(vow_current(), NULL, sum_up, vow_buf_ref(vow_buf_of(v)), release));
+    vow_buf *buf = vow_buf_ref(vow_buf_of(v));
+    return (void)data, vow_v(vow_work(vow_current(), NULL, sum_up, buf, release));
 }
 
 static vow_value start(size_t i, void *list) /* when it is this file's turn */
@@ -67,17 +66,15 @@ int main(int argc, char **argv)
     vow_loop *loop = vow_loop_new();
     if (loop == NULL || (list.dir = vow_dir_open(loop, argc > 1 ? argv[1] : ".", 0)) == NULL)
         return perror("start"), 1;
+    puts("checksum  bytes  file");
     int code = vow_run(loop, vow_repeat(loop, next_entry, &list), &sums);
     if (code == 0)
         code = vow_run(loop, vow_map(loop, list.count, AT_A_TIME, start, &list), &sums);
     if (code != 0)
         fprintf(stderr, "%s\n", vow_error_message(vow_as_error(sums)));
-    else
-        puts("checksum  bytes  file");
     for (size_t i = 0; code == 0 && i < list.count; i++)
         printf("%s  %s\n", vow_as_text(vow_at(sums, i)), list.paths[i]);
     vow_release(sums);
     vow_dir_unref(list.dir);
-    vow_loop_free(loop);
-    return code == 0 ? 0 : 1;
+    return vow_loop_free(loop), code == 0 ? 0 : 1;
 }
