@@ -7,11 +7,11 @@ struct pipes {
     vow_stream *in[2], *out[2];
 };
 
-static struct pipes make_pipes(vow_loop *loop, size_t bytes)
+static struct pipes make_pipes(vow_loop *loop, size_t in, size_t out)
 {
     struct pipes p;
-    EQ_INT(vow_stream_pair(loop, bytes, p.in), 0);
-    EQ_INT(vow_stream_pair(loop, bytes, p.out), 0);
+    EQ_INT(vow_stream_pair(loop, in, p.in), 0);
+    EQ_INT(vow_stream_pair(loop, out, p.out), 0);
     return p;
 }
 
@@ -38,7 +38,7 @@ static void eq_pumped(vow_loop *loop, vow_promise *pump, int64_t bytes)
 /* scenario 139 */
 TEST(pumps_until_the_end)
 {
-    struct pipes p = make_pipes(loop, 100);
+    struct pipes p = make_pipes(loop, 100, 100);
     vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
     send_text(loop, &p, "hello ");
     send_text(loop, &p, "world");
@@ -53,7 +53,7 @@ TEST(pumps_until_the_end)
 /* scenario 139 */
 TEST(pumps_up_to_a_limit_and_leaves_the_rest)
 {
-    struct pipes p = make_pipes(loop, 100);
+    struct pipes p = make_pipes(loop, 100, 100);
     send_text(loop, &p, "first line\nsecond, third");
     EQ_READ(vow_stream_read_until(p.in[1], '\n', 100), "first line\n");
     eq_pumped(loop, vow_pump(p.in[1], p.out[0], 7), 7);
@@ -67,7 +67,7 @@ TEST(pumps_up_to_a_limit_and_leaves_the_rest)
 /* scenario 139 */
 TEST(what_is_not_taken_is_not_read)
 {
-    struct pipes p = make_pipes(loop, 10);
+    struct pipes p = make_pipes(loop, 10, 10);
     static char bytes[1000];
     vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
     vow_promise *writing = vow_stream_write(p.in[0], bytes, sizeof bytes);
@@ -82,7 +82,7 @@ TEST(what_is_not_taken_is_not_read)
 /* scenario 139 */
 TEST(a_cancelled_pump_leaves_what_was_not_written)
 {
-    struct pipes p = make_pipes(loop, 10);
+    struct pipes p = make_pipes(loop, 16, 10);
     vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
     send_text(loop, &p, "0123456789abcdef"); /* ten of them fit */
     vow_cancel(pump);
@@ -97,7 +97,7 @@ TEST(a_cancelled_pump_leaves_what_was_not_written)
 /* scenario 139 */
 TEST(a_write_error_ends_the_pump)
 {
-    struct pipes p = make_pipes(loop, 10);
+    struct pipes p = make_pipes(loop, 10, 10);
     vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
     vow_mark_handled(pump);
     vow_stream_close(p.out[1]);
@@ -132,7 +132,7 @@ TEST(a_read_error_ends_the_pump)
 TEST(closing_either_stream_ends_the_pump)
 {
     for (int side = 0; side < 2; side++) {
-        struct pipes p = make_pipes(loop, 10);
+        struct pipes p = make_pipes(loop, 10, 10);
         vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
         vow_stream_close(side == 0 ? p.in[1] : p.out[0]);
         EQ_INT(vow_run(loop, pump, NULL), ECANCELED);
@@ -142,7 +142,7 @@ TEST(closing_either_stream_ends_the_pump)
 
 TEST(a_pump_keeps_its_streams_and_both_are_busy)
 {
-    struct pipes p = make_pipes(loop, 10);
+    struct pipes p = make_pipes(loop, 10, 10);
     vow_promise *pump = vow_pump(p.in[1], p.out[0], 0);
     EQ_INT(vow_run(loop, vow_stream_read(p.in[1], 1), NULL), EBUSY);
     EQ_INT(vow_run(loop, vow_stream_write(p.out[0], "x", 1), NULL), EBUSY);
@@ -199,7 +199,7 @@ TEST(much_is_pumped_between_sockets)
 TEST(every_length_ends)
 {
     for (uint64_t most = 1; most < 80; most++) {
-        struct pipes p = make_pipes(loop, 100);
+        struct pipes p = make_pipes(loop, 100, 100);
         static const char bytes[80];
         vow_promise *pump = vow_pump(p.in[1], p.out[0], most);
         for (uint64_t i = 0; i < most; i++)
