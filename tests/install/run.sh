@@ -60,6 +60,16 @@ headers_alone() { # each header by itself, as C and as C++
     done
 }
 
+async_macros() { # a task's function warns of nothing; two awaits on one line are an error
+    local compiler
+    for compiler in "gcc -std=c11" "clang -std=c11" "g++ -std=c++17 -x c++" "clang++ -std=c++17 -x c++"; do
+        set -- $compiler -Wall -Wextra -Wpedantic -Wimplicit-fallthrough -Wshadow -Werror -O2 \
+            -I"$prefix/include" -c -o "$work/async.o"
+        "$@" "$top/tests/install/async.c" || return
+        ! "$@" -DTWO_ON_A_LINE "$top/tests/install/async.c" || return
+    done
+}
+
 # build COMPILER PROGRAM SOURCE LIBRARIES... : compiles and runs
 build() {
     local compiler=$1 program=$work/$2 source=$top/tests/install/$3
@@ -155,6 +165,8 @@ check "C, shared, needs only vow" needs "$work/shared"
 check "C, static" build "gcc -std=c11" static prog.c "${static_libraries[@]}"
 check "C++, shared" build "g++ -std=c++17" cpp-shared prog.cpp "${shared_libraries[@]}"
 check "C++, static" build "g++ -std=c++17" cpp-static prog.cpp "${static_libraries[@]}"
+check "C++20, coroutines" build "g++ -std=c++20" coro coro.cpp "${shared_libraries[@]}"
+check "tasks without warnings" async_macros
 check "as a subproject" subproject
 with_cmake
 finish
