@@ -53,6 +53,7 @@ static vow_error *depend_on(struct vow__cl_op *op, vow_promise *p)
 {
     struct vow__cl_link *link = &op->links[op->link_count++];
     link->op = op;
+    vow_mark_handled(p); /* also if its handler goes before it ran: the command was faster */
     if (vow_loop_of(p) != op->home->loop) {
         vow_unref(p);
         return vow_error_new_at(op->where, vow_own_domain(), VOW_ELOOP, NULL);
@@ -67,7 +68,6 @@ static vow_error *depend_on(struct vow__cl_op *op, vow_promise *p)
     }
     if (vow_state(p) == VOW_REJECTED) {
         vow__cl_op_reject_for(op, vow_error_of(p));
-        vow_mark_handled(p);
         vow_unref(p);
         return NULL;
     }

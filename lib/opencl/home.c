@@ -75,10 +75,13 @@ void vow__cl_look_soon(struct vow__cl_home *home)
 static void look_at_all(struct vow__cl_home *home)
 {
     home->refs++; /* the last op may go */
-    for (struct vow__cl_op *op = home->flight, *next; op; op = next) {
-        next = op->next;
-        vow__cl_op_look(op);
-    }
+    do {
+        home->look_again = false;
+        for (struct vow__cl_op *op = home->flight, *next; op; op = next) {
+            next = op->next;
+            vow__cl_op_look(op);
+        }
+    } while (home->look_again);
     vow__cl_home_unref(home);
 }
 

@@ -104,7 +104,6 @@ void vow__cl_op_reject_for(struct vow__cl_op *op, const vow_error *e)
 {
     if (!op->resolver)
         return;
-    op->has_lost = true;
     vow_promise *p = vow_rejected_at(op->home->loop, vow_error_ref(e), op->where);
     settle(op, vow_promise_value(vow_context_at(p, op->where, "%s", op->command.verb->name)));
 }
@@ -125,30 +124,42 @@ static void land(struct vow__cl_op *op, cl_int status)
     vow__cl_op_unref(op);
 }
 
-/* <= 0: it has ended so. A command that waits for an event that failed never begins; drivers
- * may forget to say so. */
-static cl_int status_of_event(cl_event event)
+/* 0 and the status, or OpenCL's code why it cannot be had. */
+static cl_int ask(cl_event event, cl_int *ret)
 {
-    cl_int status = CL_QUEUED;
-    cl_int code = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status,
-                                 NULL);
-    return code == CL_SUCCESS ? status : code;
+    *ret = CL_QUEUED;
+    return clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof *ret, ret, NULL);
 }
 
+/* A command that waits for an event that failed never begins. While its promise is pending
+ * none has failed that anybody knows of. */
 static bool cannot_begin(const struct vow__cl_op *op)
 {
-    for (size_t i = 0; op->has_lost && i < op->wait_count; i++)
-        if (status_of_event(op->waits[i]) < 0)
+    cl_int status;
+    for (size_t i = 0; !op->resolver && i < op->wait_count; i++)
+        if (ask(op->waits[i], &status) == CL_SUCCESS && status < 0)
             return true;
     return op->doomed;
 }
 
-static cl_int status_of(const struct vow__cl_op *op)
+/* The event of op will stay as it is for ever, and so will those of commands that wait for it. */
+static void doom_dependants(const struct vow__cl_op *op)
 {
-    cl_int status = status_of_event(op->event);
-    if (status > CL_RUNNING && cannot_begin(op))
-        return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
-    return status;
+    for (struct vow__cl_op *other = op->home->flight; other; other = other->next)
+        for (size_t i = 0; i < other->wait_count; i++)
+            if (other->waits[i] == op->event && !other->doomed)
+                other->doomed = op->home->look_again = true;
+}
+
+/* As ask; what drivers forget to say is guessed. */
+static cl_int ask_op(const struct vow__cl_op *op, cl_int *ret)
+{
+    cl_int code = ask(op->event, ret);
+    if (code == CL_SUCCESS && *ret > CL_RUNNING && cannot_begin(op)) {
+        *ret = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+        doom_dependants(op);
+    }
+    return code;
 }
 
 static void call_was_early(struct vow__cl_op *op)
@@ -159,13 +170,14 @@ static void call_was_early(struct vow__cl_op *op)
 
 void vow__cl_op_arrive(struct vow__cl_op *op)
 {
+    cl_int status;
     if (!vow__cl_is_here()) {
         vow__cl_op_lost(op);
         return;
     }
-    cl_int status = status_of(op);
-    if (status <= 0)
-        land(op, status);
+    cl_int code = ask_op(op, &status);
+    if (code != CL_SUCCESS || status <= 0)
+        land(op, code != CL_SUCCESS ? code : status);
     else
         call_was_early(op);
 }
@@ -183,10 +195,15 @@ static bool is_ours_alone(struct vow__cl_op *op)
     return true;
 }
 
+/* Whose status cannot be had may be under way still: the promise need not wait, the memory
+ * has to. */
 void vow__cl_op_look(struct vow__cl_op *op)
 {
-    cl_int status = status_of(op);
-    if (status <= 0 && is_ours_alone(op))
+    cl_int status;
+    cl_int code = ask_op(op, &status);
+    if (code != CL_SUCCESS)
+        vow__cl_op_reject(op, vow__cl_error(op->where, code, "clGetEventInfo"));
+    else if (status <= 0 && is_ours_alone(op))
         land(op, status);
 }
 

@@ -46,7 +46,7 @@ struct vow__cl_home {
     vow_remote_resolver *keeper;
     vow_promise *kept, *look; /* the keeper's handler, the timer's */
     uint64_t look_ms;
-    bool is_closing;
+    bool is_closing, look_again;
     vow_pool *waiters; /* for events without a callback; NULL: none needed yet */
 };
 
@@ -138,9 +138,8 @@ struct vow__cl_op {
     vow_promise *waiter; /* where the callback could not be registered */
     const char *where;
     unsigned refs;
-    bool held;     /* the command's objects */
-    bool doomed;   /* a user event of its own has failed: it cannot begin any more */
-    bool has_lost; /* a dependency's promise was rejected: its event may have failed */
+    bool held;   /* the command's objects */
+    bool doomed; /* a user event of its own has failed: it cannot begin any more */
     struct vow__cl_command command;
     size_t link_count, wait_count;
     cl_event *waits; /* behind the links; a reference each */

@@ -97,7 +97,7 @@ const struct stub *vow_stub(void)
     static const struct stub stub = {
         fail,          called,    stub_run, set_calls, stub_set_forgets, stub_set_backwards,
         stub_finish,   stub_set_slow, command_count, command, number_of, live, stub_unflushed,
-        lose_devices};
+        lose_devices, stub_call_late};
     noted = room;
     noted_room = sizeof room / sizeof room[0];
     return &stub;

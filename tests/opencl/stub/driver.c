@@ -292,7 +292,7 @@ static cl_int set_callback(cl_event event, cl_int type, void(CL_CALLBACK *fn)(cl
     bool now = status <= 0 || stub_calls_how == STUB_CALLS_EARLY;
     if (!now) {
         struct callback *callback = malloc(sizeof *callback);
-        *callback = (struct callback){fn, data, event->callbacks};
+        *callback = (struct callback){fn, data, NULL, event->callbacks};
         event->callbacks = callback;
     }
     pthread_mutex_unlock(&stub_lock);

@@ -55,6 +55,7 @@ struct _cl_kernel {
 struct callback {
     void(CL_CALLBACK *fn)(cl_event, cl_int, void *);
     void *data;
+    cl_event event; /* a reference, once it is late */
     struct callback *next;
 };
 
@@ -107,5 +108,6 @@ void stub_set_forgets(bool on);
 void stub_set_backwards(bool on);
 void stub_set_slow(unsigned us);
 int stub_unflushed(void);
+void stub_call_late(void);
 
 #endif

@@ -73,12 +73,47 @@ static bool is_told(cl_int status)
              (stub_calls_how == STUB_CALLS_NO_ERROR && status < 0));
 }
 
+static struct callback *late;
+
+static void call(struct callback *c)
+{
+    c->fn(c->event, CL_COMPLETE, c->data);
+    pthread_mutex_lock(&stub_lock);
+    stub_drop(c->event);
+    pthread_mutex_unlock(&stub_lock);
+    free(c);
+}
+
+void stub_call_late(void)
+{
+    for (struct callback *c = late, *next; c; c = next) {
+        next = c->next;
+        call(c);
+    }
+    late = NULL;
+}
+
+/* With the lock held. Gives what is not to be called later. */
+static struct callback *keep_late(struct _cl_event *event)
+{
+    struct callback *callbacks = event->callbacks;
+    event->callbacks = NULL;
+    if (stub_calls_how != STUB_CALLS_LATE)
+        return callbacks;
+    for (struct callback *c = callbacks, *next; c; c = next) {
+        next = c->next;
+        c->event = stub_hold(event);
+        c->next = late;
+        late = c;
+    }
+    return NULL;
+}
+
 void stub_event_done(struct _cl_event *event, cl_int status)
 {
     event->status = status;
     event->times[3] = now_ns();
-    struct callback *callbacks = event->callbacks;
-    event->callbacks = NULL;
+    struct callback *callbacks = keep_late(event);
     stub_hold(event);
     stub_forget(event);
     stub_wake();

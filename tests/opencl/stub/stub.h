@@ -25,7 +25,8 @@ enum stub_calls {
     STUB_CALLS_NONE,
     STUB_CALLS_TWICE,
     STUB_CALLS_EARLY,    /* inside the registration, whatever the status is */
-    STUB_CALLS_WRONG     /* with status 0 for an event that failed */
+    STUB_CALLS_WRONG,    /* with status 0 for an event that failed */
+    STUB_CALLS_LATE      /* not before call_late */
 };
 
 enum { STUB_MOST_WAITS = 8 };
@@ -53,6 +54,7 @@ struct stub {
     size_t (*live)(void);                   /* objects that were not released yet */
     int (*unflushed)(void);                 /* commands that nobody has flushed */
     void (*lose_devices)(bool lose);        /* clGetDeviceIDs finds none */
+    void (*call_late)(void);
 };
 
 #endif
