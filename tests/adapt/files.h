@@ -8,7 +8,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,15 +121,15 @@ SOME vow_file *open_file(vow_loop *loop, const char *path, int flags)
     return f;
 }
 
-/* A limit of the process's, back after a test, which has a process of its own. */
-#include <signal.h>
-#include <sys/resource.h>
-SOME void limit(int what, rlim_t most)
+/* Limits the process; what the limit was. To be set back: CK_FORK=no. */
+SOME rlim_t limit(int what, rlim_t most)
 {
     struct rlimit limit;
     EQ_INT(getrlimit(what, &limit), 0);
+    rlim_t before = limit.rlim_cur;
     limit.rlim_cur = most;
     EQ_INT(setrlimit(what, &limit), 0);
+    return before;
 }
 
 #endif

@@ -304,8 +304,9 @@ TEST(a_tree_of_any_depth_is_removed_with_two_descriptors)
     succeeds(loop, vow_dir_make(loop, dir.path, 0755)); /* the loop and pools have theirs */
     int free_fd = open("/dev/null", O_RDONLY);
     close(free_fd);
-    limit(RLIMIT_NOFILE, (rlim_t)free_fd + 3); /* the loop's own, and two */
+    rlim_t before = limit(RLIMIT_NOFILE, (rlim_t)free_fd + 3); /* the loop's own, and two */
     remove_tree(loop, &dir);
+    limit(RLIMIT_NOFILE, before);
 }
 
 TEST(what_changes_while_it_is_walked_does_no_harm)

@@ -144,9 +144,10 @@ TEST(a_full_disk_and_a_file_that_may_not_grow)
     vow_file_unref(f);
     f = open_file(loop, dir.file, O_RDWR | O_CREAT);
     signal(SIGXFSZ, SIG_IGN);
-    limit(RLIMIT_FSIZE, 8);
+    rlim_t before = limit(RLIMIT_FSIZE, 8);
     expect_error(loop, vow_file_pwrite(loop, f, 0, text_buf("123456789")), EFBIG, dir.file);
     expect_error(loop, vow_file_truncate(loop, f, 9), EFBIG, dir.file);
+    limit(RLIMIT_FSIZE, before);
     has_text(dir.file, "12345678"); /* what had its place is there */
     vow_file_unref(f);
     remove_dir(&dir);
@@ -158,13 +159,13 @@ TEST(out_of_descriptors)
     write_text(dir.file, "text");
     vow_file *f = open_file(loop, dir.file, O_RDONLY);
     succeeds(loop, vow_file_sync(loop, f)); /* the pool's own descriptors stay */
-    limit(RLIMIT_NOFILE, 3);
+    rlim_t before = limit(RLIMIT_NOFILE, 3);
     expect_error(loop, vow_file_open(loop, dir.file, O_RDONLY, 0), EMFILE, dir.file);
     expect_error(loop, vow_file_open(loop, dir.other, O_RDWR | O_CREAT, 0), EMFILE, dir.other);
     expect_error(loop, vow_file_write(loop, dir.file, text_buf("x"), 0), EMFILE, dir.file);
     expect_error(loop, vow_file_copy(loop, dir.file, dir.other, NULL, NULL), EMFILE, dir.file);
     expect_error(loop, vow_file_stat(loop, dir.file), EMFILE, dir.file);
-    limit(RLIMIT_NOFILE, 256);
+    limit(RLIMIT_NOFILE, before);
     expect_text(loop, vow_file_pread(loop, f, 0, 9), "text");
     vow_file_unref(f);
     remove_dir(&dir);

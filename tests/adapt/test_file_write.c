@@ -63,8 +63,9 @@ TEST(what_cannot_be_written_leaves_the_old_file_and_nothing_else)
     struct dir dir = make_dir();
     write_text(dir.file, "old");
     signal(SIGXFSZ, SIG_IGN);
-    limit(RLIMIT_FSIZE, 4);
+    rlim_t before = limit(RLIMIT_FSIZE, 4);
     expect_error(loop, vow_file_write(loop, dir.file, text_buf("too long"), 0), EFBIG, dir.file);
+    limit(RLIMIT_FSIZE, before);
     has_text(dir.file, "old");
     EQ_INT(names_in(dir.path), 1);
     expect_error(loop, vow_file_write(loop, dir.path, text_buf("x"), 0), EISDIR, dir.path);
@@ -236,8 +237,9 @@ TEST(a_copy_that_cannot_be)
     expect_error(loop, vow_file_copy(loop, dir.file, dir.path, NULL, NULL), EISDIR, dir.path);
     expect_error(loop, vow_file_copy(loop, dir.file, "no/such/file", NULL, NULL), ENOENT, "no/such");
     signal(SIGXFSZ, SIG_IGN);
-    limit(RLIMIT_FSIZE, 4);
+    rlim_t before = limit(RLIMIT_FSIZE, 4);
     expect_error(loop, vow_file_copy(loop, dir.file, dir.other, NULL, NULL), EFBIG, dir.other);
+    limit(RLIMIT_FSIZE, before);
     EQ_INT(names_in(dir.path), 1);
     remove_dir(&dir);
 }

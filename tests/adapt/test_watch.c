@@ -252,10 +252,10 @@ TEST(what_cannot_be_watched)
     expect_error(loop, vow_watch_add(w, dir.file, VOW_WATCH_ALL), EACCES, dir.file);
     EQ_INT(getuid() == 0 ? seteuid(0) : 0, 0);
     vow_watch_unref(w);
-    limit(RLIMIT_NOFILE, 3);
+    rlim_t before = limit(RLIMIT_NOFILE, 3);
     EQ_PTR(vow_watch_new(loop), NULL);
     EQ_INT(errno, EMFILE);
-    limit(RLIMIT_NOFILE, 256);
+    limit(RLIMIT_NOFILE, before);
     remove_dir(&dir);
 }
 
