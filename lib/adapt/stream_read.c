@@ -11,7 +11,7 @@
 #include "adapt/stream.h"
 
 /* Reads of unknown size start in the middle and learn; an idle socket keeps little. */
-enum { FIRST_GUESS = 4096, LEAST_GUESS = 512, MOST_GUESS = 65536, IDLE_BYTES = 4096, LINE = 1024 };
+enum { FIRST_GUESS = 4096, LEAST_GUESS = 512, MOST_GUESS = 65536, IDLE_BYTES = 512, LINE = 1024 };
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
