@@ -166,6 +166,7 @@ SCENARIO(a_watch)
             EQ_INT(vow_change_of(v)->what, what[told++]);
             vow_release(v);
         }
+        vow_mark_handled(p);
         vow_unref(p);
     }
     vow_watch_unref(w);
