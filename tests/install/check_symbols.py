@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares what the installed headers declare with what the shared library exports.
+"""Compares what the installed headers declare with what the shared libraries export.
 
-    tests/install/check_symbols.py INCLUDE_DIR LIBRARY
+    tests/install/check_symbols.py INCLUDE_DIR LIBRARY...
 """
 import glob
 import os
@@ -45,7 +45,7 @@ def exported(library):
 
 def main():
     text = code_of(sys.argv[1])
-    names, symbols = declared(text), exported(sys.argv[2])
+    names, symbols = declared(text), set().union(*map(exported, sys.argv[2:]))
     wrong = [f"{name}: declared and not exported" for name in sorted(names - symbols)]
     wrong += [f"{name}: exported and not declared" for name in sorted(symbols - names)]
     for name, body in function_macros(text).items():

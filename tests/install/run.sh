@@ -89,6 +89,20 @@ find_libraries() {
     [ "${#shared_libraries[@]}" -gt 0 ] && [ "${#static_libraries[@]}" -gt 0 ]
 }
 
+# beside NAME HEADER DOMAIN : a library of its own, which brings vow and what it needs itself
+beside() {
+    local program=$work/beside-$1 flags
+    flags=$(pkg-config --cflags --libs "vow-$1") || return
+    # the flags are words
+    # shellcheck disable=SC2086
+    gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -DHEADER="<vow/$2>" -DDOMAIN="$3" \
+        "$top/tests/install/beside.c" -o "$program" $flags || return
+    [ -n "$(LD_LIBRARY_PATH=$prefix/lib "$program")" ] || return
+    ! nm -D --defined-only "$prefix/lib/libvow-$1.so" | grep -v ' A VOW_' | grep -v ' vow_[^_]'
+}
+
+nothing_of_theirs() { ! readelf -d "$prefix/lib/libvow.so" | grep -E 'NEEDED.*(ssl|crypto|curl|extra|OpenCL)'; }
+
 # The arguments Meson has for a whole build or a project, by the languages of `user`
 arguments_of() { meson introspect "$1" --targets | python3 -c '
 import json, sys
@@ -157,7 +171,11 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 check "pkg-config knows the version" version
 check "soname and links" soname
 check "only public symbols are exported" only_public
-check "what is declared is exported" python3 "$top/tests/install/check_symbols.py" "$prefix/include" "$prefix/lib/libvow.so"
+check "what is declared is exported" python3 "$top/tests/install/check_symbols.py" "$prefix/include" "$prefix"/lib/libvow*.so
+check "vow alone needs nothing of the libraries beside it" nothing_of_theirs
+check "vow-http" beside http http.h vow_http_domain
+check "vow-opencl" beside opencl opencl.h vow_cl_domain
+check "vow-tls" beside tls tls.h vow_tls_domain
 check "each header stands alone" headers_alone
 check "pkg-config knows the libraries" find_libraries
 check "C, shared" build "gcc -std=c11" shared prog.c "${shared_libraries[@]}"
