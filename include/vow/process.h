@@ -16,10 +16,12 @@
  * A child lives while somebody wants it. It is ended when the last pending vow_process_wait
  * on it is cancelled or dropped, when the last reference to the vow_process goes, and when
  * the loop closes: by SIGKILL, or by SIGTERM first (`grace_ms`). A wait holds the loop, and
- * so does a child that is being ended; none stays a zombie. Where the system has descriptors
- * for processes (Linux 5.4) each child costs one; elsewhere they are waited for by SIGCHLD,
- * through the hub of vow/signal.h. A program that ignores SIGCHLD or waits for any child
- * takes the status away: ECHILD. Loop's thread only.
+ * so does a child that is being ended. None is left a zombie: one that nobody waits for is
+ * reaped while the loop turns, else when it is waited for or let go.
+ *
+ * Where the system has descriptors for processes (Linux 5.4) each child costs one; elsewhere
+ * they are waited for by SIGCHLD, through the hub of vow/signal.h. A program that ignores
+ * SIGCHLD or waits for any child takes the status away: ECHILD. Loop's thread only.
  */
 #ifndef VOW_PROCESS_H
 #define VOW_PROCESS_H

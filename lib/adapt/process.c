@@ -250,9 +250,10 @@ static vow_promise *wait_for(vow_process *p, const char *where)
         return vow__op_no_memory(loop);
     w->process = vow_process_ref(p);
     vow_promise *promise;
-    w->resolver = vow__op_begin(loop, w, stop_wait, destroy_wait, where, &promise);
-    if (!w->resolver)
+    vow_resolver *resolver = vow__op_begin(loop, w, stop_wait, destroy_wait, where, &promise);
+    if (!resolver)
         return promise;
+    w->resolver = resolver;
     w->at = p->end;
     *p->end = w;
     p->end = &w->next;

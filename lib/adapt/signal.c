@@ -269,9 +269,10 @@ static vow_promise *wait_for_next(vow_signals *s, struct report *report, const c
     w->signals = s;
     w->report = report;
     vow_promise *p;
-    w->resolver = vow__op_begin(loop, w, stop_wait, destroy_waiter, where, &p);
-    if (!w->resolver)
+    vow_resolver *resolver = vow__op_begin(loop, w, stop_wait, destroy_waiter, where, &p);
+    if (!resolver)
         return p;
+    w->resolver = resolver;
     w->at = s->end;
     *s->end = w;
     s->end = &w->next;
