@@ -42,7 +42,7 @@ typedef struct vow_tls_options {
     const char *cert_file; /* PEM: our certificate and those above it; a server needs one */
     const char *key_file;  /* PEM; NULL: in cert_file */
     const char *alpn;      /* application protocols, "h2,http/1.1", best first; or NULL */
-    bool no_verify;        /* a client takes any certificate: for tests */
+    bool insecure;         /* a client takes any certificate: for tests */
     bool ask_client;       /* a server asks its clients for certificates, and verifies them */
     bool small;            /* idle connections give OpenSSL's buffers back: 34 KiB less each,
                               and about a tenth more time for a short message */

@@ -72,7 +72,7 @@ static void set_defaults(SSL_CTX *ctx, const vow_tls_options *o)
     if (o->small)
         SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     int server = o->ask_client ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_CTX_set_verify(ctx, o->no_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | server, NULL);
+    SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | server, NULL);
 }
 
 static vow_error *configure(vow_tls *tls, const vow_tls_options *o)
