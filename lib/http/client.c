@@ -16,20 +16,12 @@ struct vow__http_watch {
     struct event *event;
 };
 
-static unsigned forks;
 static bool curl_is_ready;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void count_fork(void) { forks++; }
-static void begin(void)
-{
-    pthread_atfork(NULL, NULL, count_fork);
-    curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
+static void begin(void) { curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }
 
-unsigned vow__http_forks(void) { return forks; }
-
-static bool is_forked(const vow_http_client *client) { return client->forks != forks; }
+static bool is_forked(const vow_http_client *client) { return client->forks != vow__http_forks(); }
 
 /* What is in the multi handle. */
 
@@ -310,7 +302,7 @@ vow_http_client *vow_http_client_new(vow_loop *loop, const vow_http_options *opt
     vow_http_client *client = curl_is_ready ? vow_alloc(sizeof *client) : NULL;
     if (client && !vow_loop_is_closed(loop)) {
         client->loop = loop;
-        client->forks = forks;
+        client->forks = vow__http_forks();
         client->multi = curl_multi_init();
         client->timer = evtimer_new(vow_loop_base(loop), on_timer, client);
         if (client->multi && client->timer && set_up(client, options ? options : &defaults) &&

@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 
+#include "http/fork.h"
 #include "vow/error.h"
 #include "vow/http.h"
 #include "vow/loop.h"
@@ -86,7 +87,6 @@ struct vow_http_response {
 };
 
 /* client.c */
-unsigned vow__http_forks(void);
 int vow__http_attach(vow_http_client *client, vow_http_response *r); /* 0 or an errno number */
 void vow__http_detach(vow_http_response *r);                        /* also one that is not */
 void vow__http_news(vow_http_response *r);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * http/server.c - a server's life: listening, the work that its callbacks leave, stopping.
+ */
+#include "http/server.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PAUSE_MS = 100 }; /* when there are no descriptors: the clients wait in the backlog */
+
+/* Accepting. */
+
+static struct evconnlistener *listener_of(vow_http_server *s)
+{
+    return evhttp_bound_socket_get_listener(s->bound);
+}
+
+static void accept_on(vow_http_server *s)
+{
+    if (s->bound && !s->pause && !(s->most && s->connections >= s->most))
+        evconnlistener_enable(listener_of(s));
+}
+
+void vow__http_server_accepted(vow_http_server *s)
+{
+    if (s->most && s->connections >= s->most)
+        evconnlistener_disable(listener_of(s));
+}
+
+static vow_value end_pause(vow_value v, void *data)
+{
+    vow_http_server *s = data;
+    s->pause = vow_unref(s->pause);
+    if (!vow_is_error(v))
+        accept_on(s);
+    return vow_none();
+}
+
+/* Inside evhttp. Without a pause the descriptor, which stays readable, would keep the loop
+ * spinning; it does where there is not even memory for one. */
+static void cannot_accept(struct evconnlistener *listener, void *data)
+{
+    vow_http_server *s = data;
+    if (s->pause)
+        return;
+    s->pause = vow_handle(vow_delay(s->loop, PAUSE_MS), end_pause, s);
+    if (vow_state(s->pause) == VOW_REJECTED) {
+        vow_mark_handled(s->pause);
+        s->pause = vow_unref(s->pause);
+    } else {
+        evconnlistener_disable(listener);
+    }
+}
+
+static void settle_stop(vow_http_server *s)
+{
+    vow_resolver *stop = s->stop;
+    if (!stop || s->connections > 0)
+        return;
+    s->stop = NULL;
+    vow_resolve(stop, vow_none());
+}
+
+void vow__http_server_left(vow_http_server *s)
+{
+    s->connections--;
+    if (s->http)
+        accept_on(s);
+    settle_stop(s);
+}
+
+/* Working. */
+
+static void free_now(vow_http_server *s);
+
+static void work(vow_http_server *s)
+{
+    s->running = true;
+    vow__http_conns_adopt(s);
+    while (s->work) {
+        vow_http_incoming *in = s->work;
+        s->work = in->next;
+        if (!s->work)
+            s->work_end = &s->work;
+        vow__http_incoming_attend(in);
+    }
+    s->running = false;
+}
+
+static void on_later(evutil_socket_t fd, short events, void *data)
+{
+    (void)fd, (void)events;
+    vow_http_server *s = data;
+    vow_loop *loop = s->loop;
+    vow_enter(loop);
+    work(s);
+    if (s->free_asked && !s->freeing)
+        free_now(s);
+    vow_leave(loop);
+}
+
+/* Closing. */
+
+/* What the connections leave is worked off at once: nothing of evhttp's runs here. */
+static void shut(vow_http_server *s)
+{
+    struct evhttp *http = s->http;
+    if (s->bound)
+        evconnlistener_disable(listener_of(s));
+    s->http = NULL;
+    s->bound = NULL;
+    s->sweep = vow_unref(s->sweep);
+    s->pause = vow_unref(s->pause);
+    if (http && s->forks == vow__http_forks())
+        evhttp_free(http);
+    else if (http)
+        vow__http_conns_abandon(s);
+    s->sweep = vow_unref(s->sweep);
+    if (s->later) {
+        work(s);
+        event_free(s->later);
+    }
+    s->later = NULL;
+}
+
+/* The loop closes, or free_now has ended the promise itself. */
+static void life_ended(void *data)
+{
+    vow_http_server *s = data;
+    s->life = NULL;
+    s->lives = vow_unref(s->lives);
+    shut(s);
+    if (s->free_asked && !s->freeing)
+        free_now(s);
+}
+
+static void free_now(vow_http_server *s)
+{
+    s->freeing = true;
+    shut(s);
+    if (s->life)
+        vow_resolve(s->life, vow_none());
+    if (s->stop)
+        vow_reject(s->stop, vow_error_new(vow_errno_domain(), ECANCELED, "stop: the server was freed"));
+    vow_unref(s->stopped);
+    if (s->destroy)
+        s->destroy(s->data);
+    vow_free(s);
+}
+
+vow_http_server *vow_http_server_free(vow_http_server *s)
+{
+    if (!s)
+        return NULL;
+    s->free_asked = true;
+    if (!s->running) /* else inside a handler of its own */
+        free_now(s);
+    return NULL;
+}
+
+/* Also what the loop's end calls. */
+static void stop_ended(void *data) { ((vow_http_server *)data)->stop = NULL; }
+
+vow_promise *vow_http_server_stop_at(vow_http_server *s, const char *where)
+{
+    if (s->stopped)
+        return vow_ref(s->stopped);
+    vow_promise *p = vow_promise_new_at(s->loop, &s->stop, where);
+    bool pending = vow_state(p) == VOW_PENDING;
+    vow_on_stop(s->stop, stop_ended, s, stop_ended);
+    if (!pending)
+        return p;
+    s->stopped = vow_ref(p);
+    vow_mark_handled(p);
+    s->pause = vow_unref(s->pause);
+    if (s->bound)
+        evhttp_del_accept_socket(s->http, s->bound);
+    s->bound = NULL;
+    vow__http_conns_adopt(s);
+    while (s->idle.first)
+        vow__http_conn_kill(s->idle.first);
+    settle_stop(s);
+    return p;
+}
+
+/* Making. */
+
+static void nothing_to_stop(void *data) { (void)data; }
+
+static bool live(vow_http_server *s)
+{
+    vow_promise *p = vow_promise_new(s->loop, &s->life);
+    bool pending = vow_state(p) == VOW_PENDING;
+    vow_mark_handled(p);
+    if (!pending) {
+        vow_resolver_abandon(s->life);
+        s->life = NULL;
+        vow_unref(p);
+        return false;
+    }
+    s->lives = p;
+    vow_on_stop(s->life, nothing_to_stop, s, life_ended);
+    return true;
+}
+
+/* A listening descriptor, or minus an errno number. */
+static int open_listening(const char *address, uint16_t port)
+{
+    vow_address a;
+    int failed = vow_address_ip(&a, address ? address : "127.0.0.1", port);
+    if (failed)
+        return -failed;
+    int one = 1, fd = socket(vow_address_family(&a), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
+        bind(fd, (struct sockaddr *)&a.storage, a.size) || listen(fd, SOMAXCONN)) {
+        failed = errno;
+        close(fd);
+        return -failed;
+    }
+    return fd;
+}
+
+/* 0 or an errno number; takes fd. */
+static int listen_with(vow_http_server *s, int fd)
+{
+    vow_address a;
+    int failed = vow_address_local(&a, fd);
+    struct evconnlistener *listener = evconnlistener_new(
+        vow_loop_base(s->loop), NULL, NULL,
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+    if (!listener) {
+        close(fd);
+        return ENOMEM;
+    }
+    s->port = vow_address_port(&a);
+    s->bound = evhttp_bind_listener(s->http, listener);
+    if (!s->bound) {
+        evconnlistener_free(listener);
+        return ENOMEM;
+    }
+    evconnlistener_set_error_cb(listener, cannot_accept);
+    errno = 0;
+    if (!failed && evconnlistener_enable(listener))
+        failed = errno ? errno : ENOMEM;
+    return failed;
+}
+
+/* 0 or an errno number. */
+static int set_up(vow_http_server *s, const char *address, uint16_t port)
+{
+    vow__http_conns_init(&s->fresh);
+    vow__http_conns_init(&s->reading);
+    vow__http_conns_init(&s->idle);
+    vow__http_conns_init(&s->busy);
+    s->work_end = &s->work;
+    s->later = event_new(vow_loop_base(s->loop), -1, 0, on_later, s);
+    s->http = evhttp_new(vow_loop_base(s->loop));
+    if (!s->later || !s->http || !live(s))
+        return ENOMEM;
+    evhttp_set_bevcb(s->http, vow__http_conn_new, s);
+    evhttp_set_gencb(s->http, vow__http_incoming_new, s);
+    evhttp_set_default_content_type(s->http, NULL);
+    evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+                                            EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                            EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    vow_http_server_limit(s, VOW_HTTP_BODY_BYTES, 1024 * 1024);
+    vow_http_server_limit(s, VOW_HTTP_HEADER_BYTES, 16 * 1024);
+    vow_http_server_limit(s, VOW_HTTP_REQUEST_MS, 30000);
+    vow_http_server_limit(s, VOW_HTTP_IDLE_MS, 60000);
+    vow_http_server_limit(s, VOW_HTTP_WRITE_MS, 30000);
+    int fd = open_listening(address, port);
+    return fd < 0 ? -fd : listen_with(s, fd);
+}
+
+vow_http_server *vow_http_server_new_with(vow_loop *loop, const char *address, uint16_t port,
+                                          vow_http_handler *handler, void *data,
+                                          vow_destroy_fn *destroy)
+{
+    int failed = vow_loop_is_closed(loop) ? ESHUTDOWN : 0;
+    vow_http_server *s = failed ? NULL : vow_alloc(sizeof *s);
+    if (s) {
+        s->loop = loop;
+        s->forks = vow__http_forks();
+        s->handler = handler;
+        s->data = data;
+        s->destroy = destroy;
+        failed = set_up(s, address, port);
+        if (!failed)
+            return s;
+        free_now(s);
+    } else if (destroy) {
+        destroy(data);
+    }
+    errno = failed ? failed : ENOMEM;
+    return NULL;
+}
+
+vow_http_server *vow_http_server_new(vow_loop *loop, const char *address, uint16_t port,
+                                     vow_http_handler *handler, void *data)
+{
+    return vow_http_server_new_with(loop, address, port, handler, data, NULL);
+}
+
+uint16_t vow_http_server_port(const vow_http_server *s) { return s->port; }
+size_t vow_http_server_connections(const vow_http_server *s) { return s->connections; }
+
+void vow_http_server_limit(vow_http_server *s, vow_http_limit what, size_t value)
+{
+    if (!s->http)
+        return;
+    switch (what) {
+    case VOW_HTTP_BODY_BYTES:
+        evhttp_set_max_body_size(s->http, value ? (ssize_t)value : -1);
+        break;
+    case VOW_HTTP_HEADER_BYTES:
+        evhttp_set_max_headers_size(s->http, value ? (ssize_t)value : -1);
+        break;
+    case VOW_HTTP_REQUEST_MS:
+        s->request_ns = (uint64_t)value * 1000000;
+        break;
+    case VOW_HTTP_IDLE_MS:
+        s->idle_ns = (uint64_t)value * 1000000;
+        break;
+    case VOW_HTTP_WRITE_MS:
+        s->write_ms = value;
+        break;
+    case VOW_HTTP_CONNECTIONS:
+        s->most = value;
+        accept_on(s);
+        break;
+    }
+}
