@@ -11,6 +11,8 @@
 static vow_cl_device *opened(vow_loop *loop, const vow_cl_wish *wishes, size_t n)
 {
     vow_value v;
+    if (stub->live() == 0)
+        stub->reset();
     EQ_INT(vow_run(loop, vow_cl_open(loop, wishes, n), &v), 0);
     vow_cl_device *device = vow_cl_device_ref(vow_cl_device_of(v));
     vow_release(v);
@@ -43,6 +45,7 @@ TEST(all_platforms_are_looked_at_for_each_wish_in_turn)
 TEST(no_device_is_an_error_of_its_own)
 {
     vow_value v;
+    stub->reset();
     stub->lose_devices(true);
     EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), CL_DEVICE_NOT_FOUND);
     EQ_TEXT(vow_error_message(vow_as_error(v)), "no such device on 2 platforms");
@@ -52,6 +55,7 @@ TEST(no_device_is_an_error_of_its_own)
 TEST(a_driver_that_fails_while_it_is_asked_is_named)
 {
     vow_value v;
+    stub->reset();
     stub->fail("clGetDeviceIDs", CL_OUT_OF_HOST_MEMORY, 0);
     EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), CL_DEVICE_NOT_FOUND);
     HAS_TEXT(vow_error_message(vow_as_error(v)), "CL_OUT_OF_HOST_MEMORY");
@@ -61,6 +65,7 @@ TEST(a_driver_that_fails_while_it_is_asked_is_named)
 TEST(a_context_that_cannot_be_made_rejects)
 {
     vow_value v;
+    stub->reset();
     stub->fail("clCreateContext", CL_OUT_OF_RESOURCES, 1);
     EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), CL_OUT_OF_RESOURCES);
     vow_release(v);

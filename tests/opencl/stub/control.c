@@ -73,6 +73,19 @@ static int called(const char *name)
     return calls;
 }
 
+static void reset(void)
+{
+    pthread_mutex_lock(&stub_lock);
+    memset(names, 0, sizeof names);
+    noted_count = 0;
+    no_devices = false;
+    stub_calls_how = STUB_CALLS_ALL;
+    stub_set_forgets(false);
+    stub_set_backwards(false);
+    stub_set_slow(0);
+    pthread_mutex_unlock(&stub_lock);
+}
+
 static void set_calls(enum stub_calls calls) { stub_calls_how = calls; }
 static void lose_devices(bool lose) { no_devices = lose; }
 
@@ -97,7 +110,7 @@ const struct stub *vow_stub(void)
     static const struct stub stub = {
         fail,          called,    stub_run, set_calls, stub_set_forgets, stub_set_backwards,
         stub_finish,   stub_set_slow, command_count, command, number_of, live, stub_unflushed,
-        lose_devices, stub_call_late};
+        lose_devices, stub_call_late, reset};
     noted = room;
     noted_room = sizeof room / sizeof room[0];
     return &stub;

@@ -55,6 +55,7 @@ struct stub {
     int (*unflushed)(void);                 /* commands that nobody has flushed */
     void (*lose_devices)(bool lose);        /* clGetDeviceIDs finds none */
     void (*call_late)(void);
+    void (*reset)(void); /* all of the above, as at the start */
 };
 
 #endif
