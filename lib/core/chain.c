@@ -224,7 +224,8 @@ static VOW_NOINLINE void unhold(vow_loop *loop, vow_promise *p)
         vow__drop_pinned(loop, p);
 }
 
-/* Straight down: other handles are left, or a plain value that nobody asks for any more. */
+/* Straight down: other handles are left, or a plain value that nobody asks for any more (a
+ * settled promise with consumers has a flag). */
 vow_promise *vow_unref(vow_promise *p)
 {
     if (!p)
@@ -232,8 +233,7 @@ vow_promise *vow_unref(vow_promise *p)
     vow_loop *loop = vow__check(p, "vow_unref");
     if (--p->outside > 0)
         return NULL;
-    if (VOW_LIKELY(p->kind_flags == VOW__KF(K_FULFILLED, 0) && !p->consumers &&
-                   vow__is_plain(p->value)))
+    if (VOW_LIKELY(p->kind_flags == VOW__KF(K_FULFILLED, 0) && vow__is_plain(p->value)))
         vow__give(loop, p);
     else
         unhold(loop, p);

@@ -36,6 +36,21 @@ TEST(any_of_failures_gives_one_aggregate_with_the_errors_in_input_order)
     OUTCOME(p, "!EAGGREGATE[!EIO !EPROTO !EPIPE]");
 }
 
+TEST(a_loser_that_settles_in_the_same_turn_goes_unless_the_program_holds_it)
+{
+    vow_resolver *first, *lost, *held;
+    vow_promise *winner = vow_promise_new(loop, &first), *loser = vow_promise_new(loop, &lost);
+    vow_promise *mine = vow_promise_new(loop, &held);
+    vow_promise *p = vow_race(loop, winner, loser, vow_ref(mine));
+    vow_resolve(first, vow_v(1));
+    vow_resolve(lost, vow_v(2));
+    vow_resolve(held, vow_v(3));
+    vow_drain(loop, SIZE_MAX);
+    EQ_UINT(vow_stats(loop).live, 2);
+    OUTCOME(p, "1");
+    OUTCOME(mine, "3");
+}
+
 /* scenario 73 */
 TEST(race_goes_to_the_first_outcome_either_way)
 {
