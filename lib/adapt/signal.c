@@ -7,59 +7,37 @@
 #include <errno.h>
 
 #include "adapt/op.h"
+#include "adapt/record.h"
 #include "base/mem.h"
 
 /* What is told of signals, made before they come. */
 struct report {
-    size_t count;
+    struct vow__record record; /* first */
     vow_siginfo info;
 };
 
-static void *ref_report(void *object)
-{
-    struct report *report = object;
-    report->count++;
-    return report;
-}
+static const struct vow__homing_type report_type = VOW__RECORD_TYPE("vow_siginfo");
 
-static void unref_report(void *object)
-{
-    struct report *report = object;
-    if (--report->count == 0)
-        vow__free(report);
-}
-
-static size_t count_report(const void *object) { return ((const struct report *)object)->count; }
-
-static const vow_type type = {.size = sizeof(vow_type),
-                              .name = "vow_siginfo",
-                              .ref = ref_report,
-                              .unref = unref_report,
-                              .count = count_report};
-
-const vow_type *vow_siginfo_type(void) { return &type; }
+const vow_type *vow_siginfo_type(void) { return &report_type.type; }
 
 const vow_siginfo *vow_siginfo_of(vow_value v)
 {
-    return &((const struct report *)vow_as(v, &type))->info;
+    return &((const struct report *)vow_as(v, &report_type.type))->info;
 }
 
-/* NULL: no memory. */
-static struct report *new_report(void)
-{
-    struct report *report = vow__alloc_zeroed(sizeof *report);
-    if (report)
-        report->count = 1;
-    return report;
-}
+static struct report *new_report(void) { return vow__record_new(sizeof(struct report)); }
 
-/* Takes `report`; NULL: the number is all that was asked for. */
-static vow_value value_of(const vow_siginfo *info, struct report *report)
+/* Takes `report`; NULL: the number is all that was asked for. `home` (or NULL) gets it back if
+ * nobody sees it. */
+static vow_value value_of(const vow_siginfo *info, struct report *report,
+                          struct vow__record_home *home)
 {
     if (!report)
         return vow_int(info->number);
     report->info = *info;
-    return vow_of(&type, report);
+    if (home)
+        vow__record_sent(home, &report->record);
+    return vow__record_value(&report_type, report);
 }
 
 /* One signal. */
@@ -85,7 +63,7 @@ static void hear_one(struct vow__listener *listener, const vow_siginfo *info)
     struct wait *w = (struct wait *)listener;
     struct report *report = w->report;
     w->report = NULL;
-    vow_resolve(w->resolver, value_of(info, report)); /* w is gone */
+    vow_resolve(w->resolver, value_of(info, report, NULL)); /* w is gone */
 }
 
 static vow_promise *wait_for(vow_loop *loop, int number, struct report *report, const char *where)
@@ -152,7 +130,7 @@ struct waiter {
     struct report *report; /* as above */
 };
 
-/* Either nobody waits, or nothing is kept. */
+/* Either nobody waits, or nothing is kept nor has come back. */
 struct vow_signals {
     struct vow__member member;
     struct vow__listener listener;
@@ -160,6 +138,8 @@ struct vow_signals {
     unsigned from, kept; /* the oldest of the `kept` in the ring */
     uint64_t missed;
     vow_siginfo ring[ROOM];
+    struct vow__record_home home;
+    struct report *back; /* was given, but nobody saw it: comes first; or NULL */
 };
 
 static vow_signals *of_listener(struct vow__listener *listener)
@@ -208,7 +188,20 @@ static void hear_each(struct vow__listener *listener, const vow_siginfo *info)
     }
     struct report *report = w->report;
     w->report = NULL;
-    vow_resolve(w->resolver, value_of(info, report)); /* w is gone */
+    vow_resolve(w->resolver, value_of(info, report, &s->home)); /* w is gone */
+}
+
+/* For who waits already, or else for the next one. */
+static void give_back(struct vow__record_home *home, struct vow__record *record)
+{
+    vow_signals *s = (vow_signals *)((char *)home - offsetof(vow_signals, home));
+    struct report *report = (struct report *)record;
+    if (!s->first) {
+        s->back = report;
+        return;
+    }
+    hear_each(&s->listener, &report->info);
+    vow__record_unref(report);
 }
 
 /* The loop closes, and has rejected those who wait. */
@@ -249,6 +242,7 @@ vow_signals *vow_signals_new(vow_loop *loop, const int *numbers, size_t n)
     s->end = &s->first;
     s->listener.numbers = bits;
     s->listener.hear = hear_each;
+    s->home.give_back = give_back;
     vow__member_join(&s->member, loop, stop_listening);
     int failed = vow__listen_begin(&s->listener, loop);
     if (!failed)
@@ -282,6 +276,18 @@ static vow_promise *wait_for_next(vow_signals *s, struct report *report, const c
     return p;
 }
 
+/* The oldest was given. */
+static void take_oldest(vow_signals *s)
+{
+    if (s->back) {
+        vow__record_unref(s->back);
+        s->back = NULL;
+        return;
+    }
+    s->from = (s->from + 1) % ROOM;
+    s->kept--;
+}
+
 static vow_promise *next(vow_signals *s, bool with_info, const char *where)
 {
     vow_loop *loop = s->member.loop;
@@ -294,14 +300,15 @@ static vow_promise *next(vow_signals *s, bool with_info, const char *where)
         return vow__op_no_memory(loop);
     if (!s->first)
         vow__listen_look(&s->listener);
-    if (s->kept == 0)
+    if (s->kept == 0 && !s->back)
         return wait_for_next(s, report, where);
-    vow_siginfo *oldest = &s->ring[s->from];
-    vow_promise *p = vow_resolved_at(loop, value_of(oldest, report), where);
-    if (vow_state(p) == VOW_REJECTED)
-        return p; /* no memory: the signal stays */
-    s->from = (s->from + 1) % ROOM;
-    s->kept--;
+    const vow_siginfo *oldest = s->back ? &s->back->info : &s->ring[s->from];
+    vow_promise *p = vow_resolved_at(loop, value_of(oldest, report, NULL), where);
+    if (vow_state(p) != VOW_FULFILLED)
+        return p; /* no memory: it stays */
+    take_oldest(s);
+    if (report)
+        vow__record_sent(&s->home, &report->record);
     return p;
 }
 
@@ -323,6 +330,9 @@ vow_signals *vow_signals_free(vow_signals *s)
     while (s->first) /* settling takes it off the list */
         vow_resolve(s->first->resolver, vow_fail_at(NULL, vow_errno_domain(), ECANCELED,
                                                     "next signal: the stream was ended"));
+    vow__record_forget(&s->home);
+    if (s->back)
+        vow__record_unref(s->back);
     vow__listen_end(&s->listener);
     vow__member_leave(&s->member);
     vow__free(s);

@@ -9,7 +9,7 @@
 #include "adapt/net.h"
 #include "adapt/sweep.h"
 
-static int handled, handled_value;
+static volatile sig_atomic_t handled, handled_value;
 static void on_plain(int number) { handled += number == SIGUSR1; }
 static void on_info(int number, siginfo_t *info, void *context)
 {
@@ -174,6 +174,29 @@ TEST(a_cancelled_next_takes_no_signal)
     raise(SIGUSR1);
     EQ_NUMBER(vow_signals_next(signals), SIGUSR1);
     vow_signals_free(signals);
+}
+
+TEST(an_info_that_nobody_saw_goes_back_to_the_stream)
+{
+    int numbers[] = {SIGUSR1, SIGUSR2};
+    vow_signals *signals = vow_signals_new(loop, numbers, 2);
+    vow_promise *unseen = vow_signals_next_info(signals);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    vow_poll(loop);
+    EQ_INT(vow_state(unseen), VOW_FULFILLED);
+    vow_unref(unseen);
+    EQ_NUMBER(vow_signals_next(signals), SIGUSR1);
+    unseen = vow_signals_next_info(signals);
+    EQ_INT(vow_state(unseen), VOW_FULFILLED);
+    vow_promise *waiting = vow_signals_next(signals);
+    vow_unref(unseen);
+    EQ_NUMBER(waiting, SIGUSR2);
+    vow_unref(vow_signals_next(signals));
+    raise(SIGUSR1);
+    unseen = vow_signals_next_info(signals);
+    vow_unref(unseen);
+    vow_signals_free(signals); /* with one that has come back */
 }
 
 TEST(an_ended_stream_rejects_who_waits)
