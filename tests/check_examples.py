@@ -66,8 +66,13 @@ def arguments_of(header, name):
     return None
 
 
+# What OpenCL's drivers keep until the process ends is not ours.
+LSAN = "suppressions=" + os.path.join(TOP, "tests", "opencl", "lsan.txt") + ":print_suppressions=0"
+
+
 def run(program, arguments):
-    return subprocess.run([program, *arguments], cwd=TOP, stdin=subprocess.DEVNULL, text=True,
+    environment = {"LSAN_OPTIONS": LSAN, **os.environ}
+    return subprocess.run([program, *arguments], cwd=TOP, stdin=subprocess.DEVNULL, text=True, env=environment,
                           errors="replace", capture_output=True, timeout=SECONDS)
 
 
