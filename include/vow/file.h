@@ -5,9 +5,9 @@
  *     vow_promise *p = vow_file_read(loop, "config.txt", 1 << 20);   // a vow_buf
  *
  * What the page cache holds is opened and read at once on the loop's thread (Linux:
- * openat2 RESOLVE_CACHED, preadv2 RWF_NOWAIT), up to 256 KiB, because copying more would
- * hold up the loop for longer than a thread takes to wake; everything else goes through a
- * pool of vow's own for files. Loop's thread only.
+ * openat2 RESOLVE_CACHED, preadv2 RWF_NOWAIT), up to 256 KiB in one turn of the loop, because
+ * copying more would hold up the loop for longer than a thread takes to wake; everything else
+ * goes through a pool of vow's own for files. Loop's thread only.
  *
  * Errors are those of the system calls, with the path in the message. Paths are copied; NULL
  * is misuse. Buffers are taken (NULL: ENOMEM, so that a vow_buf_copy needs no check of its

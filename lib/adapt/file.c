@@ -177,7 +177,7 @@ static vow_promise *read_in_pool(vow_loop *loop, struct reading *r)
 
 /* The loop's side: true when *ret is the outcome, false when it takes the pool. */
 
-static bool read_at_once(struct reading *r, vow_value *ret)
+static bool read_at_once(vow_loop *loop, struct reading *r, vow_value *ret)
 {
     int fd = vow__open_cached(r->path, READ_FLAGS);
     if (fd == -EAGAIN)
@@ -190,7 +190,7 @@ static bool read_at_once(struct reading *r, vow_value *ret)
     r->at_once = true;
     if (measure(r, ret))
         return true;
-    return vow_buf_size(r->buf) <= VOW__MOST_AT_ONCE && read_on(r, ret);
+    return vow__may_move(loop, vow_buf_size(r->buf)) && read_on(r, ret);
 }
 
 vow_promise *vow_file_read_at(vow_loop *loop, const char *path, size_t limit, const char *where)
@@ -201,7 +201,7 @@ vow_promise *vow_file_read_at(vow_loop *loop, const char *path, size_t limit, co
         return refused;
     struct reading r = {.fd = -1, .limit = limit ? limit : SIZE_MAX, .path = path, .where = where};
     vow_value outcome;
-    if (!read_at_once(&r, &outcome))
+    if (!read_at_once(loop, &r, &outcome))
         return read_in_pool(loop, &r);
     end(&r);
     return vow_resolved_at(loop, outcome, where);

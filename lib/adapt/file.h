@@ -26,10 +26,6 @@
  * RESOLVE_CACHED or not. */
 enum { VOW__OPEN_FLAGS = O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 
-/* More bytes than this are copied elsewhere: the copy would hold up the loop for longer
- * than waking a thread and being woken by it takes (about 40 us). */
-enum { VOW__MOST_AT_ONCE = 256 * 1024 };
-
 struct vow_file {
     atomic_uint refs;
     int fd;
@@ -73,6 +69,8 @@ vow_value vow__file_outcome(const struct vow__file_job *job, const char *call, i
 /* What is wrong with a file of this kind where a regular one is wanted; 0: nothing. */
 int vow__not_regular(const struct stat *s);
 
+/* May so many bytes be copied on the loop's thread now? Then they count. */
+bool vow__may_move(vow_loop *loop, size_t bytes);
 /* The descriptor, or minus an errno number; -EAGAIN: opening might wait. */
 int vow__open_cached(const char *path, int flags);
 

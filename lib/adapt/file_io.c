@@ -112,7 +112,7 @@ static vow_value append_in_pool(void *data)
 static vow_promise *start(vow_loop *loop, struct vow__file_job *job, move_fn *now,
                           vow_value (*have)(struct vow__file_job *, int), vow_work_fn *rest)
 {
-    int code = vow_buf_size(job->bytes) > VOW__MOST_AT_ONCE ? EAGAIN : move_on(job, now);
+    int code = vow__may_move(loop, vow_buf_size(job->bytes)) ? move_on(job, now) : EAGAIN;
     if (code == EAGAIN)
         return vow__file_start(loop, job, rest);
     vow_promise *p = vow_resolved_at(loop, have(job, code), job->where);

@@ -57,6 +57,29 @@ TEST(a_cached_file_is_there_at_once_its_handler_later)
     remove_dir(&dir);
 }
 
+/* A thousand files in a row would hold up all else: so many bytes at once, not for each. */
+TEST(what_one_turn_copies_is_bounded)
+{
+    enum { SIZE = 100 * 1024 };
+    struct dir dir = make_dir();
+    static char bytes[SIZE];
+    vow_promise *p[4];
+    write_file(dir.file, bytes, SIZE);
+    write_text(dir.other, "small");
+    for (int i = 0; i < 4; i++)
+        p[i] = vow_file_read(loop, i < 3 ? dir.file : dir.other, 0);
+    if (can_promise(dir.file) && !under_valgrind())
+        for (int i = 0; i < 4; i++)
+            EQ_INT(vow_state(p[i]), i == 2 ? VOW_PENDING : VOW_FULFILLED);
+    for (int i = 0; i < 4; i++)
+        succeeds(loop, p[i]);
+    p[0] = vow_file_read(loop, dir.file, 0);
+    if (can_promise(dir.file) && !under_valgrind())
+        EQ_INT(vow_state(p[0]), VOW_FULFILLED); /* another turn */
+    succeeds(loop, p[0]);
+    remove_dir(&dir);
+}
+
 TEST(eight_megabytes)
 {
     enum { BIG = 8 << 20 };
