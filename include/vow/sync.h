@@ -77,7 +77,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_rwlock_acquire_at(vow_rwlock *l, bool wri
  * waits to be notified, acquires the same again behind others who wait for it, and fulfils
  * with the new permit. permit NULL: only waits, and fulfils with nothing. Look again at what
  * you waited for: others may have been there first. One that is cancelled holds nothing. A
- * notification whose receiver is cancelled, or never looks (vow_permit_of), wakes the next. */
+ * notification whose receiver is cancelled or dropped before it was told wakes the next. */
 typedef struct vow_condition vow_condition;
 VOW_API vow_condition *vow_condition_new(vow_loop *loop);
 VOW_API vow_condition *vow_condition_free(vow_condition *c);

@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "value/error.h"
 
-static const vow_type permit_type;
+static const struct vow__homing_type permit_type;
 
 static vow_value permit_value(struct vow_permit *permit)
 {
-    return (vow_value){.type = &permit_type, .as.p = permit};
+    return (vow_value){.type = &permit_type.type, .as.p = permit};
 }
 
 /* The line of a waiter that is in no queue any more, or never was. */
@@ -162,23 +162,27 @@ vow_permit *vow_permit_unref(vow_permit *permit)
 static void *ref_permit(void *permit) { return vow_permit_ref(permit); }
 static void unref_permit(void *permit) { vow_permit_unref(permit); }
 static size_t count_permit(const void *permit) { return ((const vow_permit *)permit)->refs; }
-static const vow_type permit_type = {.size = sizeof(vow_type),
-                                     .name = "permit",
-                                     .ref = ref_permit,
-                                     .unref = unref_permit,
-                                     .count = count_permit};
 
-const vow_type *vow_permit_type(void) { return &permit_type; }
-
-vow_permit *vow_permit_of(vow_value v)
+/* Whoever gets it has been told: the notification is not passed on any more. */
+static void seen_permit(void *object)
 {
-    vow_permit *permit = vow_as(v, &permit_type);
+    struct vow_permit *permit = object;
     vow_condition *told_by = permit->told_by;
     permit->told_by = NULL;
     if (told_by)
         vow__condition_unref(told_by);
-    return permit;
 }
+
+static const struct vow__homing_type permit_type = {.type = {.size = sizeof(vow_type),
+                                                             .kind = VOW__HOMING,
+                                                             .name = "permit",
+                                                             .ref = ref_permit,
+                                                             .unref = unref_permit,
+                                                             .count = count_permit},
+                                                    .seen = seen_permit};
+
+const vow_type *vow_permit_type(void) { return &permit_type.type; }
+vow_permit *vow_permit_of(vow_value v) { return vow_as(v, &permit_type.type); }
 
 void vow_permit_release(vow_permit *permit)
 {

@@ -48,7 +48,7 @@ TEST(a_notification_whose_receiver_is_cancelled_wakes_the_next)
     vow_cancel(a); /* while it waits for the lock */
     OUTCOME(a, "!ECANCELED");
     vow_release(held);
-    IS(b, "permit");
+    CHECK(vow_state(b) == VOW_FULFILLED);
     vow_unref(b); /* granted, and dropped before anybody looked */
     IS(d, "permit");
     vow_permit_unref(permit_of(d)); /* seen: it is not passed on */
