@@ -69,8 +69,8 @@ int main(int argc, char **argv)
     if (!server)
         return perror("http"), 1;
     vow_on_unhandled(loop, on_unhandled, NULL);
-    int code = port ? vow_run_all(loop) : ask(loop, server, client, "/you") +
-                          ask(loop, server, client, "/slow") + ask(loop, server, client, "/broken");
+    int code = port ? vow_run_all(loop) : ask(loop, server, client, "/you") ||
+                          ask(loop, server, client, "/slow") || ask(loop, server, client, "/broken");
     if (vow_run(loop, vow_http_server_stop(server), NULL) == 0)
         puts("the server has stopped");
     vow_http_server_free(server);
