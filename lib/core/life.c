@@ -7,11 +7,10 @@
 
 #include "core/loop.h"
 
+/* From the first slab: there is a line. */
 static vow_promise *immortal(vow_loop *loop, int code)
 {
     vow_promise *p = vow__new_line(loop, K_REJECTED, NULL);
-    if (!p)
-        return NULL;
     p->flags = F_HANDLED;
     p->value = vow__fail_ready(code);
     p->late = p->reported = 0;

@@ -140,7 +140,7 @@ static void run_nodes(vow_loop *loop, vow_node *node)
         vow_node *next = node->next;
         node->run(node);
         node = next;
-        if (i % MANY == 0 && node && loop->head) {
+        if (i % MANY == 0 && loop->head) {
             vow__drain(loop, loop->budget);
             loop->awake = true; /* as in vow_enter: vow_leave is still to come */
         }
