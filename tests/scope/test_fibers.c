@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scopes, locks, channels and sequences in straight code; and a cancel or a drop at each point
+ * where such code can be.
+ */
+#include "flow/common.h"
+
+static vow_value send_three(void *ch)
+{
+    for (int i = 1; i <= 3; i++)
+        if (vow_await(vow_channel_send(ch, vow_v(i)), NULL) != 0)
+            return vow_fail(EIO, "send");
+    vow_channel_close(ch);
+    return vow_none();
+}
+
+static vow_value receive_sum(void *ch)
+{
+    int64_t sum = 0;
+    vow_value v;
+    while (vow_await(vow_channel_receive(ch), &v) == 0 && !vow_is_end(v))
+        sum = 10 * sum + vow_as_int(v);
+    return vow_v(sum);
+}
+
+/* scenario 126 */
+TEST(two_fibers_over_a_channel_without_capacity)
+{
+    vow_channel *ch = vow_channel_new(loop, 0);
+    vow_promise *sends = vow_spawn(loop, send_three, ch, NULL);
+    vow_promise *sum = vow_spawn(loop, receive_sum, ch, NULL);
+    vow_poll(loop);
+    OUTCOME(sum, "123");
+    OUTCOME(sends, "none");
+    vow_channel_unref(ch);
+}
+
+struct patient {
+    vow_scope *scope;
+    struct trace seen;
+};
+static vow_value wait_within(void *data)
+{
+    struct patient *p = data;
+    for (int i = 0; i < 3; i++)
+        trace_add(&p->seen, "%s",
+                  code_name(vow_await(vow_within(p->scope, vow_delay(vow_current(), 50)), NULL)));
+    return vow_none();
+}
+
+TEST(every_await_within_a_scope_that_is_over_fails_at_once)
+{
+    struct patient p = {.scope = vow_scope_new(loop, VOW_FAIL_FAST)};
+    EQ_INT(vow_scope_deadline(p.scope, 20), 0);
+    vow_promise *fiber = vow_spawn(loop, wait_within, &p, NULL); /* no child: is not cancelled */
+    vow_clock_advance(loop, 20);
+    EQ_TRACE(p.seen, "ETIMEDOUT ETIMEDOUT ETIMEDOUT");
+    OUTCOME(fiber, "none");
+    vow_scope_free(p.scope);
+}
+
+/* Everything that can be waited for, one after the other, and what shows that it was given back. */
+struct ward {
+    vow_semaphore *s;
+    vow_mutex *m;
+    vow_condition *c;
+    vow_channel *in, *out;
+    vow_rate *rate;
+    vow_once *once;
+    vow_stock *stock;
+    vow_scope *scope;
+    int made, gone, ended;
+};
+
+static void thing_goes(void *data) { ((struct ward *)data)->gone++; }
+static vow_value make_thing(void *data)
+{
+    ((struct ward *)data)->made++;
+    return vow_box(data, thing_goes);
+}
+static vow_value slowly(UNUSED void *data) { return vow_v(vow_delay(vow_current(), 2)); }
+static vow_value child(UNUSED void *data) { return vow_v(vow_delay(vow_current(), 3)); }
+
+static vow_value visit_all(void *data)
+{
+    struct ward *w = data;
+    vow_value held[3] = {vow_none(), vow_none(), vow_none()}, v = vow_none();
+    int code = vow_await(vow_semaphore_acquire(w->s, 2), &held[0]);
+    if (code == 0)
+        code = vow_await(vow_mutex_lock(w->m), &held[1]);
+    if (code == 0) {
+        vow_permit *permit = vow_permit_of(held[1]);
+        held[1] = vow_none();
+        code = vow_await(vow_condition_wait(w->c, permit), &held[1]);
+    }
+    if (code == 0)
+        code = vow_await(vow_channel_receive(w->in), NULL);
+    if (code == 0)
+        code = vow_await(vow_channel_send(w->out, vow_text("out")), NULL);
+    for (int i = 0; i < 3 && code == 0; i++)
+        code = vow_await(vow_rate_take(w->rate, 1), NULL);
+    if (code == 0)
+        code = vow_await(vow_once_run(w->once, slowly, w), NULL);
+    if (code == 0)
+        code = vow_await(vow_stock_take(w->stock), &held[2]);
+    if (code == 0) {
+        vow_scope_start(w->scope, child, w);
+        code = vow_await(vow_scope_join(w->scope), NULL);
+    }
+    vow_release(v);
+    for (int i = 0; i < 3; i++)
+        vow_release(held[i]);
+    return code == 0 ? vow_none() : vow_fail(code, "not all");
+}
+
+static void ward_ended(void *data) { ((struct ward *)data)->ended++; }
+
+static void open_ward(vow_loop *loop, struct ward *w)
+{
+    static const vow_stock_policy policy = {.most = 1, .make = make_thing};
+    *w = (struct ward){.s = vow_semaphore_new(loop, 2), .m = vow_mutex_new(loop)};
+    w->c = vow_condition_new(loop);
+    w->in = vow_channel_new(loop, 0);
+    w->out = vow_channel_new(loop, 0);
+    w->rate = vow_rate_new(loop, 1, 2, 1);
+    w->once = vow_once_new(loop);
+    w->stock = vow_stock_new(loop, &policy, w);
+    w->scope = vow_scope_new(loop, VOW_FAIL_FAST);
+}
+
+/* One step of the world outside, so that each wait ends sometime. */
+static void step(vow_loop *loop, struct ward *w)
+{
+    vow_drain(loop, 1);
+    vow_condition_notify(w->c);
+    if (vow_channel_count(w->in) == 0)
+        vow_unref(vow_channel_send(w->in, vow_v(1)));
+    vow_release(vow_channel_drain(w->out));
+    vow_clock_advance(loop, 1);
+}
+
+static void close_ward(vow_loop *loop, struct ward *w)
+{
+    vow_clock_advance(loop, 20);
+    EQ_UINT(vow_semaphore_available(w->s), 2);
+    vow_value v = vow_mutex_try(w->m);
+    CHECK(!vow_is_none(v));
+    vow_release(v);
+    EQ_UINT(vow_stock_idle(w->stock), w->made - w->gone);
+    vow_semaphore_free(w->s);
+    vow_mutex_free(w->m);
+    vow_condition_free(w->c);
+    vow_channel_unref(w->in);
+    vow_channel_unref(w->out);
+    vow_rate_free(w->rate);
+    vow_once_free(w->once);
+    vow_stock_free(w->stock);
+    vow_scope_free(w->scope);
+    EQ_INT(w->gone, w->made);
+    EQ_INT(w->ended, 1);
+}
+
+/* How many steps it takes undisturbed. */
+static int steps_of(vow_loop *loop)
+{
+    struct ward w;
+    open_ward(loop, &w);
+    vow_promise *p = vow_spawn(loop, visit_all, &w, ward_ended);
+    int steps = 0;
+    for (; vow_state(p) == VOW_PENDING; steps++)
+        step(loop, &w);
+    OUTCOME(p, "none");
+    close_ward(loop, &w);
+    return steps;
+}
+
+TEST(cancelled_or_dropped_anywhere_it_gives_back_all_it_had)
+{
+    int steps = steps_of(loop);
+    CHECK(steps > 8 && steps < 100);
+    for (int at = 0; at <= 2 * steps; at++) {
+        struct ward w;
+        open_ward(loop, &w);
+        vow_promise *p = vow_spawn(loop, visit_all, &w, ward_ended);
+        vow_mark_handled(p);
+        for (int i = 0; i < at / 2; i++)
+            step(loop, &w);
+        if (at % 2) {
+            vow_unref(p);
+        } else {
+            vow_cancel(p);
+            vow_clock_advance(loop, 20);
+            CHECK(vow_state(p) != VOW_PENDING);
+            vow_unref(p);
+        }
+        close_ward(loop, &w);
+    }
+}
