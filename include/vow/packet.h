@@ -4,8 +4,7 @@
  * them came, and descriptors.
  *
  *     vow_packet *p = vow_packet_of(v);   // in a handler: borrowed from v
- *     if (!vow_packet_truncated(p))
- *         use(vow_packet_buf(p), vow_packet_from(p));
+ *     use(vow_packet_buf(p), vow_packet_from(p), vow_packet_truncated(p));
  *
  * Counted, not atomically. Thread of the socket's loop only.
  */
