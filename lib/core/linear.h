@@ -34,10 +34,10 @@ vow_promise *vow__linear_new(vow_loop *loop, const struct vow__linear_ops *ops, 
                              const char *where);
 
 /* A promise to wait for that vow__cannot_wait need not be asked about: a source of the loop's
- * own waits for nothing. */
+ * own and what has settled wait for nothing. */
 static inline bool vow__is_simple(const vow_loop *loop, const vow_promise *p)
 {
-    return p && p->outside && p->kind == K_SOURCE && vow__loop_of(p) == loop;
+    return p && p->outside && (p->kind == K_SOURCE || vow__settled(p)) && vow__loop_of(p) == loop;
 }
 
 /* linear.c, for the function below. */

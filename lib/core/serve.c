@@ -58,8 +58,8 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
 }
 
 /* Straight down, with nothing left out that the general way would do: a fulfilled promise at
- * the head of the queue whose only consumer is an unflagged `then`, linear code that gets a
- * plain value, or the element of a combinator that only stores plain values. */
+ * the head of the queue whose only consumer is an unflagged `then`, linear code, or the
+ * element of a combinator that only stores plain values. */
 
 static bool is_straight(const vow_promise *p)
 {
@@ -128,9 +128,14 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
         then_straight(loop, p, c);
         return true;
     }
-    if (c->kind_flags == VOW__KF(K_LINEAR, 0) && vow__is_plain(p->value)) {
+    if (c->kind_flags == VOW__KF(K_LINEAR, 0)) {
         pop_head(loop, p);
-        vow__linear_go_on(loop, c, p->value);
+        vow_value in = p->value;
+        if (VOW_UNLIKELY(!vow__is_plain(in))) {
+            in = vow__take_outcome(p);
+            vow__seen(in);
+        }
+        vow__linear_go_on(loop, c, in);
         end_straight(loop, p, p->value);
         return true;
     }

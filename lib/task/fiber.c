@@ -132,14 +132,16 @@ VOW_NOINLINE static enum vow__went go_on_carefully(struct vow__fiber *f, vow_val
     return (enum vow__went)resume(f, out, answer(in, f->ret));
 }
 
-/* Straight down for a plain value. It comes in registers: what was just stored by halves is
+/* Straight down for a value. It comes in registers: what was just stored by halves is
  * slow to load as a whole. */
 static enum vow__went go_on(void *data, vow_value in, vow_value *out)
 {
     struct vow__fiber *f = data;
-    if (VOW_UNLIKELY(!f->ret || !vow__is_plain(in) || f->held || f->loop->shuffle))
+    if (VOW_UNLIKELY(f->held || f->loop->shuffle || !f->started ||
+                     (!vow__is_plain(in) && (!f->ret || in.type->kind == VOW__ERROR))))
         return go_on_carefully(f, in, out);
-    *f->ret = in;
+    if (f->ret)
+        *f->ret = in;
     return (enum vow__went)resume(f, out, 0);
 }
 

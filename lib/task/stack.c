@@ -25,7 +25,10 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum { CANARY_BYTES = 256, CANARY = 0x5a };
+enum { CANARY_BYTES = 256, CANARY = 0x5a, COLORS = 32, COLOR_BYTES = 128 };
+
+/* What is not the fiber's own of the room above the guard, at most. */
+#define OVERHEAD (VOW__STACK_HEAD + COLORS * COLOR_BYTES)
 
 /* The guard takes in what a call with a buffer steps over. */
 static size_t guard_bytes(void)
@@ -112,8 +115,16 @@ bool vow__stack_has_overflowed(const struct vow__stack *stack)
 
 /* Mappings. */
 
-static struct vow__stack *map_stack(size_t size)
+/* Heads at the same place of each page would all lie in the same few sets of the cache: each
+ * is put a step lower than the one before. */
+static size_t color(struct vow__stacks *s)
 {
+    return s->made++ % COLORS * COLOR_BYTES;
+}
+
+static struct vow__stack *map_stack(struct vow__stacks *s)
+{
+    size_t size = s->bytes;
     if (vow__alloc_fails())
         return NULL;
     char *low = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -123,7 +134,7 @@ static struct vow__stack *map_stack(size_t size)
 #ifdef MADV_NOHUGEPAGE
     madvise(low, size, MADV_NOHUGEPAGE); /* a page that is touched is not to become 512 */
 #endif
-    struct vow__stack *stack = (struct vow__stack *)(low + size - VOW__STACK_HEAD);
+    struct vow__stack *stack = (struct vow__stack *)(low + size - VOW__STACK_HEAD - color(s));
     *stack = (struct vow__stack){.low = low, .size = size, .guard = make_guard(low)};
 #ifdef VOW_VALGRIND
     stack->valgrind = VALGRIND_STACK_REGISTER(vow__stack_low(stack), stack);
@@ -188,7 +199,7 @@ struct vow__stack *vow__stack_take(vow_loop *loop)
         return NULL;
     struct vow__stack *stack = s->unused;
     if (!stack)
-        return map_stack(s->bytes);
+        return map_stack(s);
     s->unused = stack->next;
     s->count--;
     return stack;
@@ -220,7 +231,7 @@ int vow_fiber_stacks(vow_loop *loop, size_t bytes, size_t keep)
     s->keep = keep;
     if (bytes) {
         unmap_all(s, 0); /* those in use go when they are given back */
-        s->bytes = (bytes + guard_bytes() + page - 1) & ~(page - 1);
+        s->bytes = (bytes + OVERHEAD + guard_bytes() + page - 1) & ~(page - 1);
     }
     unmap_all(s, keep);
     return 0;

@@ -37,6 +37,7 @@ struct vow__stacks {
     struct vow__stack *unused;
     size_t count, keep;    /* unused ones, and at most */
     size_t bytes;          /* of a new one, guard and all */
+    size_t made;
     struct vow__alarm *alarm; /* overflow.c; may be NULL */
 };
 struct vow__stacks *vow__stacks_of(vow_loop *loop); /* made if need be; NULL: no memory */
