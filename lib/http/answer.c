@@ -108,7 +108,8 @@ void vow__http_reply_pump(vow_http_incoming *in)
         return;
     }
     size_t most = in->left > 0 && in->left < PIECE ? (size_t)in->left : PIECE;
-    in->chain = vow_handle(vow_stream_read(in->from, most), on_piece, in);
+    if (!vow__http_waits(in, vow_stream_read(in->from, most), on_piece))
+        give_up(in, vow_error_new(vow_errno_domain(), ENOMEM, "http"));
 }
 
 static void begin_stream(vow_http_incoming *in, vow_http_reply *reply)

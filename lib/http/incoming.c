@@ -98,7 +98,7 @@ static bool is_answer(vow_value v)
 static vow_http_reply *reply_of(vow_value v)
 {
     if (vow_http_reply_is(v))
-        return vow_http_reply_ref(vow_http_reply_of(v));
+        return vow__http_reply_ref(vow_http_reply_of(v));
     vow_http_reply *reply = vow_http_reply_new(200);
     if (vow_is(v, vow_text_type()))
         vow_http_reply_text(reply, "text/plain; charset=utf-8", vow_as_text(v));
@@ -131,6 +131,16 @@ static vow_value on_answer(vow_value v, void *data)
     return vow_none();
 }
 
+bool vow__http_waits(vow_http_incoming *in, vow_promise *p, vow_handle_fn *fn)
+{
+    in->chain = vow_handle(p, fn, in);
+    if (vow_state(in->chain) != VOW_REJECTED)
+        return true;
+    vow_mark_handled(in->chain);
+    in->chain = vow_unref(in->chain);
+    return false;
+}
+
 static void start(vow_http_incoming *in)
 {
     vow_http_server *s = in->server;
@@ -144,8 +154,10 @@ static void start(vow_http_incoming *in)
         vow_release(v);
         return;
     }
-    in->chain = vow_handle(vow_resolved(s->loop, v), on_answer, in);
-    vow__http_conn_watch(in->conn);
+    if (vow__http_waits(in, vow_resolved(s->loop, v), on_answer))
+        vow__http_conn_watch(in->conn);
+    else
+        vow__http_reply_send(in, NULL);
 }
 
 void vow__http_incoming_attend(vow_http_incoming *in)

@@ -8,13 +8,13 @@
 #include "http/server.h"
 #include "vow/type.h"
 
-vow_http_reply *vow_http_reply_ref(vow_http_reply *reply)
+vow_http_reply *vow__http_reply_ref(vow_http_reply *reply)
 {
     reply->refs++;
     return reply;
 }
 
-VOW_TYPE_DEFINE(vow_http_reply, vow_http_reply, vow_http_reply_ref, vow_http_reply_free)
+VOW_TYPE_DEFINE(vow_http_reply, vow_http_reply, vow__http_reply_ref, vow_http_reply_free)
 
 static void note(vow_http_reply *reply, int code)
 {

@@ -116,10 +116,12 @@ void vow__http_incoming_new(struct evhttp_request *req, void *server); /* evhttp
 void vow__http_incoming_attend(vow_http_incoming *in);
 void vow__http_incoming_lost(vow_http_incoming *in); /* the client has gone; inside evhttp */
 void vow__http_work_add(vow_http_incoming *in);
+/* Takes p: fn(in) is in->chain then. False: no memory, fn will not run. */
+bool vow__http_waits(vow_http_incoming *in, vow_promise *p, vow_handle_fn *fn);
 void vow__http_report(vow_loop *loop, vow_error *e); /* as unhandled; takes e */
 
 /* reply.c */
-vow_http_reply *vow_http_reply_ref(vow_http_reply *reply);
+vow_http_reply *vow__http_reply_ref(vow_http_reply *reply);
 
 /* answer.c: may end `in`; not inside evhttp. Takes reply; NULL: 500. */
 void vow__http_reply_send(vow_http_incoming *in, vow_http_reply *reply);
