@@ -73,6 +73,9 @@ int vow__not_regular(const struct stat *s);
 bool vow__may_move(vow_loop *loop, size_t bytes);
 /* The descriptor, or minus an errno number; -EAGAIN: opening might wait. */
 int vow__open_cached(const char *path, int flags);
+/* The same for a file that is only to be found. Too few descriptors count as -EAGAIN, too:
+ * there are ways without one. */
+int vow__find_cached(const char *path, int flags);
 
 /* file_info.c */
 vow_value vow__file_info_value(const struct stat *s);

@@ -91,10 +91,7 @@ static vow_promise *stat_path(vow_loop *loop, const char *path, int flags, const
     vow_promise *refused = vow__refused(loop, where);
     if (refused)
         return refused;
-    int fd = -EAGAIN;
-#ifdef O_PATH
-    fd = vow__open_cached(path, O_PATH | O_CLOEXEC | (flags ? O_NOFOLLOW : 0));
-#endif
+    int fd = vow__find_cached(path, flags ? O_NOFOLLOW : 0);
     if (fd != -EAGAIN) {
         struct stat s;
         errno = -fd;

@@ -148,3 +148,13 @@ int vow__open_cached(const char *path, int flags)
     return -EAGAIN;
 }
 #endif
+
+int vow__find_cached(const char *path, int flags)
+{
+#ifdef O_PATH
+    int fd = vow__open_cached(path, flags | O_PATH | O_CLOEXEC);
+    return fd == -EMFILE || fd == -ENFILE ? -EAGAIN : fd;
+#else
+    return vow__open_cached(path, flags); /* never can */
+#endif
+}

@@ -188,10 +188,7 @@ vow_promise *vow_watch_add_at(vow_watch *w, const char *path, int what, const ch
     vow_promise *refused = vow__refused(loop, where);
     if (refused)
         return refused;
-    int id = -EAGAIN;
-#ifdef O_PATH
-    id = vow__open_cached(path, O_PATH | O_CLOEXEC);
-#endif
+    int id = vow__find_cached(path, 0);
     if (id == -EAGAIN)
         return add_later(w, path, what, where);
     if (id >= 0) {

@@ -164,7 +164,7 @@ TEST(out_of_descriptors)
     expect_error(loop, vow_file_open(loop, dir.other, O_RDWR | O_CREAT, 0), EMFILE, dir.other);
     expect_error(loop, vow_file_write(loop, dir.file, text_buf("x"), 0), EMFILE, dir.file);
     expect_error(loop, vow_file_copy(loop, dir.file, dir.other, NULL, NULL), EMFILE, dir.file);
-    expect_error(loop, vow_file_stat(loop, dir.file), EMFILE, dir.file);
+    succeeds(loop, vow_file_stat(loop, dir.file)); /* takes none then */
     limit(RLIMIT_NOFILE, before);
     expect_text(loop, vow_file_pread(loop, f, 0, 9), "text");
     vow_file_unref(f);
