@@ -41,7 +41,8 @@ enum {
     VOW_STDIO_PIPE = -2,   /* a pipe, whose other end is a stream: vow_process_in, _out, _err */
     VOW_STDIO_OUT = -3     /* of `err` only: where `out` goes */
 };
-#define VOW_STDIO_FD(fd) ((fd) + 1) /* this descriptor, which is looked at during the start */
+/* This descriptor, which is looked at during the start. A negative one is refused: EINVAL. */
+#define VOW_STDIO_FD(fd) ((fd) < 0 ? -4 : (fd) + 1)
 
 /* Zeroed: the defaults. Looked at during the start only. */
 typedef struct vow_process_options {

@@ -186,8 +186,9 @@ int vow__process_listen(vow_process *p)
 static vow_value end_grace(vow_value v, void *data)
 {
     vow_process *p = data;
-    (void)v; /* or no memory for the timer: then it was short */
-    send_signal(p, SIGKILL);
+    (void)v;     /* or no memory for the timer: then it was short */
+    if (runs(p)) /* not in a forked process that closes the loop */
+        send_signal(p, SIGKILL);
     return vow_none();
 }
 

@@ -19,6 +19,11 @@ static void close_process(struct vow__member *member)
     vow_process *p = vow_process_ref((vow_process *)member);
     vow__process_put_down(p);
     vow__process_unwatch(p);
+    if (p->ending) { /* in a forked process: the parent goes on with it */
+        p->ending = false;
+        p->grace = vow_unref(p->grace);
+        vow_process_unref(p);
+    }
     vow_process_unref(p);
 }
 
@@ -136,7 +141,7 @@ vow_process *vow__process_start(vow_loop *loop, const char *const *arguments,
     static const vow_process_options defaults;
     options = options ? options : &defaults;
     vow_process *p = new_process(loop, options);
-    const char *doing = "";
+    const char *doing = "start";
     int failed = p ? start(p, arguments, options, &doing) : ENOMEM;
     if (!failed)
         return p;

@@ -223,7 +223,7 @@ TEST(more_output_than_the_limit_ends_it)
 TEST(an_option_that_is_none_is_refused)
 {
     static const vow_process_options bad[] = {
-        {.in = -4}, {.out = VOW_STDIO_OUT}, {.in = VOW_STDIO_OUT}, {.err = -100}};
+        {.in = VOW_STDIO_FD(-1)}, {.out = VOW_STDIO_OUT}, {.in = VOW_STDIO_OUT}, {.err = -100}};
     for (int i = 0; i < 4; i++)
         EQ_INT(vow_run(loop, vow_process_start(loop, SHELL("true"), &bad[i]), NULL), EINVAL);
     vow_process_options pipe_in = {.in = VOW_STDIO_PIPE}, closed = {.out = VOW_STDIO_FD(999)};
@@ -461,5 +461,26 @@ TEST(a_forked_process_has_no_part_in_its_parents_children)
     EQ_INT(vow_process_kill(p, 0), 0);
     EQ_INT(vow_run(loop, vow_stream_shutdown(vow_process_in(p)), NULL), 0);
     EQ_INT(EXIT_OF(wait).status, 0);
+    vow_process_unref(p);
+}
+
+/* It would end by SIGKILL if the forked process did what is the parent's to do. */
+TEST(nor_does_it_end_those_that_its_parent_is_ending)
+{
+    vow_process *p = START(SHELL("trap '' TERM; echo ready; read x; exit 5"), .in = VOW_STDIO_PIPE,
+                           .out = VOW_STDIO_PIPE, .grace_ms = 60000);
+    vow_run(loop, vow_stream_read_until(vow_process_out(p), '\n', 100), NULL);
+    vow_unref(vow_process_wait(p));
+    pid_t child = fork();
+    if (child == 0) {
+        vow_process_unref(p);
+        vow_loop_free(loop);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    EQ_INT(status, 0);
+    EQ_INT(vow_run(loop, vow_stream_shutdown(vow_process_in(p)), NULL), 0);
+    EQ_INT(EXIT_OF(vow_process_wait(p)).status, 5);
     vow_process_unref(p);
 }
