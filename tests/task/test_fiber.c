@@ -61,7 +61,8 @@ static vow_value return_nothing(void *data)
     return vow_none();
 }
 
-/* scenario 115: nothing is a value (scenario 20) */
+/* Nothing is a value, as a handler's (20). */
+/* scenario 115 */
 TEST(an_error_that_a_fiber_returns_rejects_and_nothing_fulfils)
 {
     int code = EIO;
