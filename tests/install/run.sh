@@ -63,6 +63,7 @@ headers_alone() { # each header by itself, as C and as C++
 async_macros() { # a task's function warns of nothing; two awaits on one line are an error
     local compiler
     for compiler in "gcc -std=c11" "clang -std=c11" "g++ -std=c++17 -x c++" "clang++ -std=c++17 -x c++"; do
+        # shellcheck disable=SC2086
         set -- $compiler -Wall -Wextra -Wpedantic -Wimplicit-fallthrough -Wshadow -Werror -O2 \
             -I"$prefix/include" -c -o "$work/async.o"
         "$@" "$top/tests/install/async.c" || return
@@ -165,6 +166,29 @@ with_cmake() {
     check "CMake refuses a newer one" cmake_refuses -DWANTED=999
 }
 
+backtrace() { # from the fiber over the switch to main
+    gcc -std=gnu11 -g -O1 -I"$prefix/include" "$top/tests/install/backtrace.c" -o "$work/backtrace" \
+        "${static_libraries[@]}" || return
+    gdb -q -batch -ex 'break stop_here' -ex run -ex backtrace "$work/backtrace" >"$work/frames" 2>&1
+    cat "$work/frames"
+    local frame
+    for frame in stop_here inner fiber_main vow_run main; do
+        grep -q "^#[0-9]* .*\<$frame " "$work/frames" || return
+    done
+}
+
+with_gdb() {
+    if ! have gdb && ! (provide gdb); then
+        if [ -n "${CI:-}" ]; then
+            check "gdb can be had" false
+        else
+            echo "SKIPPED: gdb, there is none"
+        fi
+        return
+    fi
+    check "gdb's backtrace crosses the switch of fibers" backtrace
+}
+
 check "meson install" install_vow
 [ "$failed" -eq 0 ] || finish
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
@@ -187,4 +211,5 @@ check "C++20, coroutines" build "g++ -std=c++20" coro coro.cpp "${shared_librari
 check "tasks without warnings" async_macros
 check "as a subproject" subproject
 with_cmake
+with_gdb
 finish
