@@ -301,8 +301,10 @@ TEST(the_families_take_turns_and_the_last_error_carries_the_others)
     const vow_error *e = vow_as_error(v);
     HAS_TEXT(vow_error_message(e), tried[0]);
     e = vow_error_suppressed(e);
-    for (int i = 1; i < 4; i++, e = vow_error_next(e))
+    for (int i = 1; i < 4; i++, e = vow_error_next(e)) {
+        CHECK(e != NULL);
         HAS_TEXT(vow_error_message(e), tried[i]);
+    }
     EQ_PTR(e, NULL);
     vow_release(v);
 }

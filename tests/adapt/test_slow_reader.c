@@ -49,6 +49,7 @@ static size_t read_a_little(vow_loop *loop, int peer)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* scenario 144 */
 TEST_PLAIN(memory_holds_one_piece_however_much_there_is_to_send)
 {
     int peer;

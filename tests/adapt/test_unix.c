@@ -240,7 +240,10 @@ TEST(bytes_that_the_stream_had_read_before_come_first)
     EQ_INT(vow_unix_pair(loop, s), 0);
     EQ_INT(vow_run(loop, vow_stream_write(s[0], "line\nrest", 9), NULL), 0);
     EQ_READ(vow_stream_read_until(s[1], '\n', 100), "line\n");
-    EQ_INT(vow_run(loop, vow_unix_receive(s[1], 100), &v), 0);
+    vow_promise *p = vow_unix_receive(s[1], 100);
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_FULFILLED);
+    EQ_INT(vow_run(loop, p, &v), 0);
     vow_buf *b = vow_packet_buf(vow_packet_of(v));
     EQ_UINT(vow_buf_size(b), 4);
     EQ_BYTES(vow_buf_bytes(b), "rest", 4);
