@@ -334,7 +334,7 @@ class Tour:
         server = self.server(keep)
         expect(self.run(server.url("a/b?c=d#e"), f"http://127.0.0.1:{server.port}").status == 0, "")
         lines = sorted(request.split(b"\r\n")[0] for request in requests)
-        expect(lines == [b"GET / HTTP/1.0", b"GET /a/b?c=d HTTP/1.0"], str(lines))
+        expect(lines == [b"GET / HTTP/1.1", b"GET /a/b?c=d HTTP/1.1"], str(lines))
         expect(all(b"\r\nHost: 127.0.0.1:%d\r\n" % server.port in request for request in requests),
                str(requests))
 
@@ -345,7 +345,7 @@ class Tour:
             port = nobody.getsockname()[1]
             url = f"http://127.0.0.1:{port}/"
             result = self.run(url, "good.txt")
-        result.expect_error(url, f"open the connection: connect 127.0.0.1:{port}", "Connection refused")
+        result.expect_error(url, "ask for the page", f"127.0.0.1 port {port}", "Couldn't connect")
         result.expect_content("good.txt", b"hello\n")
         expect(result.status == 1, f"status {result.status}")
 
@@ -353,7 +353,7 @@ class Tour:
         server = self.server(never)
         self.file("good.txt")
         result = self.run("-t", "200", server.url(), "good.txt")
-        result.expect_error(server.url(), "timed out after 200 ms", "read the status line")
+        result.expect_error(server.url(), "timed out after 200 ms", "ask for the page")
         result.expect_content("good.txt", b"hello\n")
         expect(result.status == 1 and 200 <= result.wall < 5000, f"{result.status}, {result.wall}")
 
@@ -363,7 +363,7 @@ class Tour:
             over.wait(SECONDS)
         server = self.server(half)
         result = self.run("-t", "200", server.url())
-        result.expect_error(server.url(), "timed out after 200 ms", "read the head")
+        result.expect_error(server.url(), "timed out after 200 ms", "ask for the page")
 
     def check_server_that_stops_in_the_page(self):
         def half(connection, request, over):
@@ -388,56 +388,91 @@ class Tour:
             self.run("-t", "200", url).expect_error(url, "timed out after 200 ms")
 
     def check_garbage(self):
-        self.expect_page_error(b"SSH-2.0-OpenSSH_9.2\r\n", "this is not HTTP", "SSH-2.0-OpenSSH_9.2")
+        self.expect_page_error(b"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/0.9")
 
     def check_binary_garbage(self):
-        self.expect_page_error(bytes(range(256)) * 100, "this is not HTTP")
+        self.expect_page_error(bytes(range(256)) * 100, "HTTP/0.9")
 
     def check_garbage_without_an_end(self):
-        self.expect_page_error(b"x" * 100000, "read the status line")
+        self.expect_page_error(b"x" * 100000, "HTTP/0.9")
 
     def check_garbage_with_a_sudden_end(self):
-        self.expect_page_error(b"HTTP/1.0 200 OK", "read the status line")
+        self.expect_page_error(b"HTTP/1.0 200 OK", "Empty reply")
 
     def check_no_answer_at_all(self):
-        self.expect_page_error(b"", "read the status line")
+        self.expect_page_error(b"", "Empty reply")
 
     def check_missing_page(self):
-        self.expect_page_error(b"HTTP/1.0 404 Not Found\r\n\r\nsorry", "404 Not Found", "no such page")
+        self.expect_page_error(b"HTTP/1.0 404 Not Found\r\n\r\nsorry", "status 404", "Not Found")
 
     def check_page_that_ends_early(self):
-        self.expect_page_error(with_length(b"0123456789")[:-3], "7 of 10 bytes")
+        self.expect_page_error(with_length(b"0123456789")[:-3], "read the page", "3 bytes remaining")
 
     def check_odd_lengths(self):
-        for length in (b"-1", b"0x10", b"", b"12 13", b"99999999999999999999", b"1\r\nContent-Length: 2"):
-            self.expect_page_error(b"HTTP/1.0 200 OK\r\nContent-Length: %s\r\n\r\nx" % length, "no length")
+        for length in (b"-1", b"x", b"1\r\nContent-Length: 2"):
+            self.expect_page_error(b"HTTP/1.0 200 OK\r\nContent-Length: %s\r\n\r\nx" % length, "page")
 
     def check_odd_heads(self):
-        self.expect_page_error(b"HTTP/1.0 200 OK\r\nno colon\r\n\r\n", "no line of a head")
-        self.expect_page_error(b"HTTP/1.0 200 OK\r\n folded: yes\r\n\r\n", "no line of a head")
-        self.expect_page_error(b"HTTP/1.0 200 OK\r\na: \0\r\n\r\n", "control characters")
-        self.expect_page_error(b"HTTP/1.0 200 OK\r\n" + b"a: b\r\n" * 1000 + b"\r\n", "more than 100 lines")
-        self.expect_page_error(b"HTTP/1.0 200 OK\r\na: " + b"b" * 10000 + b"\r\n\r\n", "read the head")
-        self.expect_page_error(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunked")
-        self.expect_page_error(b"HTTP/1.0 20 OK\r\n\r\n", "this is not HTTP")
-        self.expect_page_error(b"HTTP/2 200\r\n\r\n", "this is not HTTP")
+        self.expect_page_error(b"HTTP/1.0 200 OK\r\nno colon\r\n\r\n", "Header without colon")
+        self.expect_page_error(b"HTTP/1.0 200 OK\r\na: \0\r\n\r\n", "Nul byte in header")
+        self.expect_page_error(b"HTTP/1.0 200 OK\r\na: " + b"b" * 500000 + b"\r\n\r\n", "page")
+        self.expect_page_error(b"HTTP/1.0 20 OK\r\n\r\n", "page")
+
+    def check_chunked_page(self):
+        def chunked(connection, request, over):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               b"6\r\nhello\n\r\n0\r\n\r\n")
+        server = self.server(chunked)
+        self.run(server.url()).expect_content(server.url(), b"hello\n")
+
+    def check_redirect(self):
+        def moved(connection, request, over):
+            there = b"/there" in request.split(b"\r\n")[0]
+            connection.sendall(with_length(b"hello\n") if there else
+                               b"HTTP/1.0 302 Found\r\nLocation: /there\r\n\r\n")
+        server = self.server(moved)
+        self.run(server.url()).expect_content(server.url(), b"hello\n")
+
+    def check_https(self):
+        """A real server, with a certificate that nobody vouches for."""
+        key, cert = (os.path.join(self.folder, name) for name in ("key.pem", "cert.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
+                        key, "-out", cert], check=True, capture_output=True)
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
+        server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-key", key,
+                                   "-cert", cert, "-WWW", "-quiet"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(500):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.01)
+            url = f"https://127.0.0.1:{port}/cert.pem"
+            self.run(url).expect_error(url, "ask for the page", "certificate")
+        finally:
+            server.kill()
+            server.wait()
 
     def check_connection_reset(self):
         def reset(connection, request, over):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         server = self.server(reset)
-        self.run(server.url()).expect_error(server.url(), "read the status line", "Connection reset")
+        self.run(server.url()).expect_error(server.url(), "ask for the page", "Connection reset")
 
     def check_odd_urls(self):
-        for url in ("https://localhost/", "http://", "http://:80/", "http://host:port/",
-                    "http://host:99999/", "http://host/a b", "http://[::1/", "http://user@host/"):
+        for url in ("http://", "http://:80/", "http://host:port/", "http://host:99999/",
+                    "http://host/a b", "http://[::1/", "ftp://127.0.0.1/"):
             result = self.run(url)
-            result.expect_error(url, "no URL: ", "Invalid argument")
+            result.expect_error(url, "ask for the page")
             expect(result.status == 1, f"status {result.status}")
 
     def check_unknown_host(self):
         url = "http://no-such-host.invalid/"
-        self.run("-t", "20000", url).expect_error(url, "open the connection", "no-such-host.invalid")
+        self.run("-t", "20000", url).expect_error(url, "ask for the page", "no-such-host.invalid")
 
     # ---- the whole ----
 
@@ -463,7 +498,7 @@ class Tour:
         result.expect_error(silent.url(), "timed out")
         result.expect_error("missing", "No such file")
         result.expect_error("fifo", "no regular file")
-        result.expect_error(bad.url(), "not HTTP")
+        result.expect_error(bad.url(), "HTTP/0.9")
         result.expect_content(good.url(), page)
         result.expect_content("d/file", content)
         expect((result.status, result.inputs, result.failed, result.unhandled) == (1, 6, 4, 0), result.out)

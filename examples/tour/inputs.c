@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "url.h"
+#include "http.h"
 
 enum { DEEPEST = 100 };
 

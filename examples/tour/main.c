@@ -4,7 +4,7 @@
  *
  *     examples/run                              the project's own files, and pages of them
  *                                               from a server on the same loop
- *     examples/run tour [-n N] [-t MS] INPUT... files, directories, http://HOST:PORT/PATH
+ *     examples/run tour [-n N] [-t MS] INPUT... files, directories, https:// and http://
  *
  * At most N inputs (16) are under way at a time, each for at most MS milliseconds (5000).
  * Every input gets its row, a failed one with its causes, and fails nobody else.
@@ -27,7 +27,6 @@
 #include "inputs.h"
 #include "server.h"
 #include "table.h"
-#include "url.h"
 
 enum { PROGRESS_MS = 50 };
 
@@ -42,6 +41,7 @@ enum { FILES = sizeof files / sizeof *files, PAGES = sizeof pages / sizeof *page
 struct tour {
     vow_loop *loop;
     vow_pool *pool;
+    vow_http_client *client;
     struct inputs *inputs;
     struct table *table;
     size_t limit;
@@ -56,7 +56,7 @@ static vow_promise *digest_of(struct tour *tour, const struct input *input)
     if (input->error != 0)
         return vow_rejected(tour->loop, vow_error_new(vow_errno_domain(), input->error, "list"));
     if (url_is(input->name))
-        return http_digest(tour->loop, tour->pool, input->name);
+        return http_digest(tour->client, tour->loop, tour->pool, input->name);
     return digest_file(tour->loop, tour->pool, input->name);
 }
 
@@ -193,13 +193,15 @@ int main(int argc, char **argv)
     }
     tour.loop = vow_loop_new();
     tour.pool = vow_pool_new("digest", 0, 0);
-    if (tour.loop == NULL || tour.pool == NULL) {
+    tour.client = tour.loop == NULL ? NULL : vow_http_client_new(tour.loop, NULL);
+    if (tour.client == NULL || tour.pool == NULL) {
         perror("tour");
         return 1;
     }
     int status = optind < argc
                      ? tour_of(&tour, (const char *const *)argv + optind, (size_t)(argc - optind))
                      : tour_of_the_project(&tour);
+    vow_http_client_free(tour.client);
     vow_pool_free(tour.pool);
     vow_loop_free(tour.loop);
     if (fflush(stdout) != 0 || ferror(stdout)) {

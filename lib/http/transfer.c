@@ -121,7 +121,7 @@ static void settle_head(vow_http_response *r)
         return;
     r->head = NULL;
     int status = vow_http_status(r);
-    if (r->error)
+    if (r->error && (r->whole || !r->head_known)) /* else who reads the stream hears of it */
         vow_reject(head, vow_error_ref(r->error));
     else if (r->request->strict && status >= 400)
         vow_reject(head, vow_error_new_at(r->where, vow_http_domain(), status, NULL));
