@@ -155,6 +155,7 @@ static void cancel_children(vow_scope *scope)
         vow__cancel(scope->loop, e->source);
 }
 
+/* May be called again: there is less to do then. */
 static void end_one(vow_scope *scope)
 {
     vow_promise *timer = scope->deadline;
@@ -271,7 +272,10 @@ vow_scope *vow_scope_free(vow_scope *scope)
     vow__check_loop(scope->loop, "vow_scope_free");
     vow_loop *loop = scope->loop;
     bool released = loop->released; /* then it may go with the scope */
-    vow__scope_end(scope, vow__error_ready(ECANCELED));
+    if (scope->over)
+        end_one(scope); /* it may be freed in the middle of that */
+    else
+        vow__scope_end(scope, vow__error_ready(ECANCELED));
     vow_scope *parent = scope->parent;
     while (scope->inner)
         leave_parent(scope->inner); /* cancelled; the program still has them */

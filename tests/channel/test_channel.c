@@ -224,3 +224,12 @@ TEST(a_producer_is_held_back_by_its_consumer)
         vow_channel_unref(f.ch);
     }
 }
+
+static void unref_channel(void *ch) { vow_channel_unref(ch); }
+
+TEST(a_channel_may_be_held_by_what_is_in_it)
+{
+    vow_channel *ch = vow_channel_new(loop, 1);
+    OUTCOME(vow_channel_send(ch, vow_box(ch, unref_channel)), "none");
+    vow_channel_abort(ch); /* releases the last reference with the value */
+}

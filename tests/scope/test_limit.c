@@ -254,3 +254,58 @@ TEST(a_promise_handed_out_may_be_dropped_by_what_its_owner_drops)
     CHECK(h.p == NULL);
     EQ_TRACE(seen, "dropped");
 }
+
+TEST(errors_that_were_collected_stay_when_the_deadline_comes)
+{
+    vow_scope *scope = vow_scope_new(loop, VOW_COLLECT);
+    EQ_INT(vow_scope_deadline(scope, 5), 0);
+    vow_scope_add(scope, failure(loop, EIO));
+    vow_scope_add(scope, pending(loop));
+    vow_promise *all = quiet(vow_scope_join(scope));
+    vow_clock_advance(loop, 5);
+    OUTCOME(all, "!EAGGREGATE+EIO+ETIMEDOUT");
+    vow_scope_free(scope);
+}
+
+/* What ends a scope runs code that may free it. */
+static void free_it(void *data)
+{
+    vow_scope **scope = data;
+    *scope = vow_scope_free(*scope);
+}
+static vow_promise *frees_when_stopped(vow_loop *loop, vow_scope **scope)
+{
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(loop, &r);
+    vow_on_stop(r, free_it, scope, NULL);
+    return p;
+}
+
+TEST(a_stop_hook_of_a_child_may_free_its_scope)
+{
+    struct trace seen = {""};
+    struct op a = {&seen, "a", NULL}, b = {&seen, "b", NULL};
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_scope_add(scope, op_start(loop, &a));
+    vow_scope_add(scope, frees_when_stopped(loop, &scope));
+    vow_scope_add(scope, op_start(loop, &b));
+    vow_promise *all = quiet(vow_scope_join(scope));
+    vow_cancel(all);
+    vow_poll(loop);
+    CHECK(scope == NULL);
+    OUTCOME(all, "!ECANCELED");
+    EQ_TRACE(seen, "a-stopped b-stopped");
+}
+
+TEST(a_start_that_is_destroyed_unrun_may_free_its_scope)
+{
+    struct trace seen = {""};
+    struct op a = {&seen, "a", NULL};
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_scope_add(scope, op_start(loop, &a));
+    vow_scope_start_with(scope, plain, &scope, free_it);
+    vow_scope_cancel(scope);
+    CHECK(scope == NULL);
+    EQ_TRACE(seen, "a-stopped");
+    vow_poll(loop);
+}

@@ -284,3 +284,19 @@ TEST_PANICS(a_permit_given_back_on_another_thread_is_misuse, "belongs to another
     pthread_create(&thread, NULL, release_there, &v);
     pthread_join(thread, NULL);
 }
+
+static vow_value hand_on(vow_value v, UNUSED void *data) { return vow_keep(v); }
+
+TEST(a_permit_passes_through_handlers)
+{
+    vow_mutex *m = vow_mutex_new(loop);
+    vow_promise *p = vow_then(vow_then(vow_mutex_lock(m), hand_on, NULL), hand_on, NULL);
+    vow_poll(loop);
+    IS(p, "permit");
+    CHECK(vow_is_none(vow_mutex_try(m)));
+    vow_unref(p);
+    vow_value v = vow_mutex_try(m);
+    CHECK(!vow_is_none(v));
+    vow_release(v);
+    vow_mutex_free(m);
+}

@@ -347,3 +347,19 @@ TEST_PANICS(a_stock_of_nothing_is_misuse, "a stock of nothing")
     vow_stock_policy policy = {0, 0, make_object, NULL};
     vow_stock_new(loop, &policy, NULL);
 }
+
+static vow_value hand_on(vow_value v, UNUSED void *data) { return vow_keep(v); }
+
+TEST(a_loan_passes_through_handlers_and_comes_back_at_last)
+{
+    struct factory f = {.made = 0};
+    vow_stock *stock = new_stock(loop, &f, false);
+    vow_promise *p = vow_then(vow_stock_take(stock), hand_on, NULL);
+    vow_poll(loop);
+    IS(p, "loan");
+    EQ_UINT(vow_stock_idle(stock), 0);
+    vow_unref(p);
+    EQ_UINT(vow_stock_idle(stock), 1);
+    CHECK(vow_loan_unref(NULL) == NULL);
+    vow_stock_free(stock);
+}
