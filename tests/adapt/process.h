@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adapt/net.h"
 #include "harness.h"
 
 #define ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -36,6 +37,25 @@ static inline vow_exit exit_of_(const char *file, int line, vow_loop *loop, vow_
     vow_value v;
     harness_eq_int(file, line, "wait", vow_run(loop, p, &v), 0);
     return vow_exit_of(v);
+}
+
+/* The program cannot be started: `code`, with a message that contains `part`. Under valgrind,
+ * whose vfork is fork, a child has only its exit status to say so. */
+#define NO_START(arguments, options, code, part) \
+    no_start_(__FILE__, __LINE__, loop, vow_process_start(loop, arguments, options), code, part)
+static inline void no_start_(const char *file, int line, vow_loop *loop, vow_promise *p, int code,
+                             const char *part)
+{
+    vow_value v;
+    int got = vow_run(loop, p, &v);
+    if (got == 0 && under_valgrind()) {
+        vow_exit end = exit_of_(file, line, loop, vow_process_wait(vow_process_of(v)));
+        harness_eq_int(file, line, "status", end.status, 127);
+    } else {
+        harness_eq_int(file, line, "start", got, code);
+        harness_has_text(file, line, "message", vow_error_message(vow_as_error(v)), part);
+    }
+    vow_release(v);
 }
 
 /* Runs a vow_process_run to its end; the value is in *ret. */

@@ -4,7 +4,6 @@
  */
 #include "adapt/process.h"
 
-#include "adapt/net.h"
 #include "adapt/sweep.h"
 
 /* As many descriptors as a shell has besides: none of them is lost. */
