@@ -307,7 +307,7 @@ static uint16_t x87_control(void)
 
 static vow_value set_x87(void *data)
 {
-    uint16_t word = x87_control() & (uint16_t)~0x300; /* single precision, x87 only */
+    uint16_t word = x87_control() | 0x400; /* rounds down, the x87 alone */
     __asm__ volatile("fldcw %0" : : "m"(word));
     vow_yield();
     *(bool *)data = x87_control() == word;
