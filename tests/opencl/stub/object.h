@@ -97,6 +97,7 @@ struct _cl_event *stub_command_new(cl_command_queue queue, const char *name, cl_
                                    const cl_event *waits);
 void stub_flush(cl_command_queue queue);
 void stub_event_done(struct _cl_event *event, cl_int status); /* lets the lock go for callbacks */
+extern int stub_telling; /* events whose callbacks are just called */
 void stub_wake(void);
 void stub_wait_change(void);
 void stub_forget(struct _cl_event *event);

@@ -9,6 +9,7 @@
 
 #include "object.h"
 
+int stub_telling;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct _cl_event *first, **last_next = &first;
 static enum stub_when when;
@@ -116,6 +117,7 @@ void stub_event_done(struct _cl_event *event, cl_int status)
     struct callback *callbacks = keep_late(event);
     stub_hold(event);
     stub_forget(event);
+    stub_telling++;
     stub_wake();
     pthread_mutex_unlock(&stub_lock);
     for (struct callback *c = callbacks, *next; c; c = next) {
@@ -130,6 +132,8 @@ void stub_event_done(struct _cl_event *event, cl_int status)
     }
     pthread_mutex_lock(&stub_lock);
     stub_drop(event);
+    stub_telling--;
+    stub_wake();
 }
 
 /* 1: it may run, 0: not yet, -1: something it waits for has failed. */
