@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -119,6 +120,13 @@ SOME vow_file *open_file(vow_loop *loop, const char *path, int flags)
     vow_file *f = vow_file_ref(vow_file_of(v));
     vow_release(v);
     return f;
+}
+
+/* Until the jobs of a loop that is gone have given back what they had. */
+SOME void await_blocks(size_t blocks)
+{
+    while (vow_test_blocks() != blocks)
+        sched_yield();
 }
 
 /* Limits the process; what the limit was. To be set back: CK_FORK=no. */

@@ -394,10 +394,12 @@ TEST(who_lets_go_of_a_reader_ends_the_walk)
     remove_tree(loop, &dir);
 }
 
-TEST(a_loop_that_closes_rejects_and_then_refuses)
+TEST_PLAIN(a_loop_that_closes_rejects_and_then_refuses)
 {
     struct dir dir = make_dir();
+    size_t before = vow_test_blocks();
     touch(&dir, "a");
+    loop = vow_loop_new();
     vow_dir *d = vow_dir_open(loop, dir.path, 0);
     vow_promise *p = vow_dir_next(d), *removed = vow_dir_remove(loop, "no/such");
     vow_mark_handled(removed);
@@ -409,7 +411,9 @@ TEST(a_loop_that_closes_rejects_and_then_refuses)
     p = vow_dir_next(d);
     EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
     vow_unref(p);
+    vow_loop_free(loop);
     vow_dir_unref(d);
+    await_blocks(before);
     unlink(in(&dir, "a"));
     remove_dir(&dir);
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <sched.h>
-
 #include "adapt/files.h"
 #include "adapt/sweep.h"
 
@@ -308,8 +306,7 @@ TEST_PLAIN(a_loop_that_is_freed_meanwhile_leaves_nothing)
     for (int i = 0; i <= 8; i++)
         vow_unref(p[i]);
     vow_file_unref(f);
-    for (int i = 0; vow_test_blocks() != before && i < 100000; i++)
-        sched_yield();
+    await_blocks(before);
     remove_dir(&dir);
 }
 
