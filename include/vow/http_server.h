@@ -5,6 +5,7 @@
  *
  *     static vow_value hello(vow_http_incoming *in, void *data)
  *     {
+ *         (void)data;
  *         return vow_textf("hello, %s\n", vow_http_incoming_path(in));
  *     }
  *     ...

@@ -49,7 +49,8 @@ static int add_headers(vow_http_incoming *in, const vow_http_reply *reply)
     if (reply->from && reply->size >= 0 && evhttp_add_header(headers, "Content-Length", size))
         return -1;
     bool until_close = reply->from && reply->size < 0 && in->req->major == 1 && in->req->minor == 0;
-    return in->server->bound && !until_close ? 0 : evhttp_add_header(headers, "Connection", "close");
+    return in->server->bound && !until_close ? 0
+                                             : evhttp_add_header(headers, "Connection", "close");
 }
 
 /* By piece. */
@@ -158,7 +159,7 @@ void vow__http_reply_send(vow_http_incoming *in, vow_http_reply *reply)
     if (!reply || reply->failed) {
         if (reply)
             vow__http_report(in->server->loop,
-                        vow_error_new(vow_errno_domain(), reply->failed, "an HTTP reply"));
+                             vow_error_new(vow_errno_domain(), reply->failed, "an HTTP reply"));
         send_error(in);
     } else if (reply->from) {
         begin_stream(in, reply);

@@ -80,7 +80,8 @@ void vow__http_detach(vow_http_response *r)
 static void fail_all(vow_http_client *client, const vow_domain *domain, int code)
 {
     while (client->active)
-        vow__http_fail(client->active, vow_error_new_at(client->active->where, domain, code, "http"));
+        vow__http_fail(client->active,
+                       vow_error_new_at(client->active->where, domain, code, "http"));
 }
 
 /* Calling curl. */
@@ -140,7 +141,8 @@ static void on_ready(evutil_socket_t fd, short events, void *data)
 {
     struct vow__http_watch *w = data;
     call_curl(w->client, fd,
-              (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
+              (events & EV_READ ? CURL_CSELECT_IN : 0) |
+                  (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 /* Called by curl. */

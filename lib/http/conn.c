@@ -114,8 +114,7 @@ struct bufferevent *vow__http_conn_new(struct event_base *base, void *server)
     struct vow__http_conn *c = vow_alloc(sizeof *c);
     if (c)
         c->bev = bufferevent_socket_new(base, -1, 0);
-    if (!c || !c->bev ||
-        !evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c)) {
+    if (!c || !c->bev || !evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c)) {
         if (c && c->bev)
             bufferevent_free(c->bev);
         vow_free(c);
@@ -203,7 +202,8 @@ void vow__http_conn_watch(struct vow__http_conn *c)
 /* evhttp would shut the parent's connections down: its memory stays, without events. */
 void vow__http_conns_abandon(vow_http_server *server)
 {
-    struct vow__http_conns *lists[] = {&server->fresh, &server->reading, &server->idle, &server->busy};
+    struct vow__http_conns *lists[] = {&server->fresh, &server->reading, &server->idle,
+                                       &server->busy};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         while (lists[i]->first) {
             struct vow__http_conn *c = lists[i]->first;

@@ -118,7 +118,7 @@ static void answer(vow_http_incoming *in, vow_value v)
         reply = reply_of(v);
     } else {
         vow__http_report(loop, vow_error_new(vow_errno_domain(), EINVAL, "an HTTP handler gave %s",
-                                        vow_type_name(v)));
+                                             vow_type_name(v)));
     }
     vow__http_reply_send(in, reply); /* `in` may be gone */
 }

@@ -213,7 +213,8 @@ static void choose_version(vow_http_request *q, bool streamed)
 {
     if (streamed && q->version == 20)
         note(q, EINVAL);
-    SET(q, CURLOPT_HTTP_VERSION, streamed ? (long)CURL_HTTP_VERSION_1_1 : curl_version_of(q->version));
+    SET(q, CURLOPT_HTTP_VERSION,
+        streamed ? (long)CURL_HTTP_VERSION_1_1 : curl_version_of(q->version));
 }
 
 /* curl would ask before it sends a large body, for a second, and name a type nobody gave. */

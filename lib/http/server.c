@@ -143,7 +143,8 @@ static void free_now(vow_http_server *s)
     if (s->life)
         vow_resolve(s->life, vow_none());
     if (s->stop)
-        vow_reject(s->stop, vow_error_new(vow_errno_domain(), ECANCELED, "stop: the server was freed"));
+        vow_reject(s->stop,
+                   vow_error_new(vow_errno_domain(), ECANCELED, "stop: the server was freed"));
     vow_unref(s->stopped);
     if (s->destroy)
         s->destroy(s->data);
@@ -229,9 +230,9 @@ static int listen_with(vow_http_server *s, int fd)
 {
     vow_address a;
     int failed = vow_address_local(&a, fd);
-    struct evconnlistener *listener = evconnlistener_new(
-        vow_loop_base(s->loop), NULL, NULL,
-        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+    struct evconnlistener *listener =
+        evconnlistener_new(vow_loop_base(s->loop), NULL, NULL,
+                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
     if (!listener) {
         close(fd);
         return ENOMEM;

@@ -41,7 +41,7 @@ struct vow__http_conns {
 
 struct vow_http_server {
     vow_loop *loop;
-    struct evhttp *http; /* NULL: closed */
+    struct evhttp *http;               /* NULL: closed */
     struct evhttp_bound_socket *bound; /* NULL: stopped */
     struct event *later;
     struct vow__http_conns fresh;   /* just accepted: evhttp has yet to say what they are */
@@ -49,7 +49,7 @@ struct vow_http_server {
     struct vow__http_conns idle;
     struct vow__http_conns busy;    /* their request is with the handler, or being answered */
     struct vow__http_conn *current; /* whose input changed last */
-    vow_http_incoming *work;   /* what `later` has to look at ... */
+    vow_http_incoming *work;        /* what `later` has to look at ... */
     vow_http_incoming **work_end;
     size_t connections, most;
     uint64_t request_ns, idle_ns, write_ms;
@@ -76,13 +76,13 @@ struct vow_http_incoming {
     vow_http_server *server;
     struct vow__http_conn *conn; /* NULL: the client has gone */
     struct evhttp_request *req;
-    vow_promise *chain;    /* of the handler, or of the next piece of a stream */
+    vow_promise *chain; /* of the handler, or of the next piece of a stream */
     vow_buf *body;
-    vow_stream *from;      /* of a streamed reply */
+    vow_stream *from; /* of a streamed reply */
     struct evbuffer *piece;
-    int64_t left;          /* of `from`; -1: to its end */
+    int64_t left; /* of `from`; -1: to its end */
     enum vow__http_work what;
-    bool queued;           /* in server->work */
+    bool queued; /* in server->work */
 };
 
 struct vow_http_reply {
@@ -105,14 +105,16 @@ void vow__http_conns_init(struct vow__http_conns *list);
 struct bufferevent *vow__http_conn_new(struct event_base *base, void *server); /* evhttp's bevcb */
 void vow__http_conns_adopt(vow_http_server *server); /* those that are fresh */
 struct vow__http_conn *vow__http_conn_of(vow_http_server *server, struct evhttp_request *req);
-void vow__http_conn_rest(struct vow__http_conn *c);     /* its request has been answered */
-void vow__http_conn_occupy(struct vow__http_conn *c);   /* it has a request */
+void vow__http_conn_rest(struct vow__http_conn *c);    /* its request has been answered */
+void vow__http_conn_occupy(struct vow__http_conn *c);  /* it has a request */
 void vow__http_conns_abandon(vow_http_server *server); /* in a forked child */
-void vow__http_conn_watch(struct vow__http_conn *c);    /* the answer takes time: does the client stay? */
-void vow__http_conn_kill(struct vow__http_conn *c);     /* not inside evhttp */
+void vow__http_conn_watch(
+    struct vow__http_conn *c); /* the answer takes time: does the client stay? */
+void vow__http_conn_kill(struct vow__http_conn *c); /* not inside evhttp */
 
 /* incoming.c */
-void vow__http_incoming_new(struct evhttp_request *req, void *server); /* evhttp's generic callback */
+void vow__http_incoming_new(struct evhttp_request *req,
+                            void *server); /* evhttp's generic callback */
 void vow__http_incoming_attend(vow_http_incoming *in);
 void vow__http_incoming_lost(vow_http_incoming *in); /* the client has gone; inside evhttp */
 void vow__http_work_add(vow_http_incoming *in);

@@ -66,9 +66,9 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
     struct curl_header *elsewhere;
     if (*line == '\r' || *line == '\n') {
         curl_easy_getinfo(r->request->easy, CURLINFO_RESPONSE_CODE, &status);
-        bool goes_on = r->request->follows && status >= 300 && status < 400 &&
-                       !curl_easy_header(r->request->easy, "Location", 0, CURLH_HEADER, -1,
-                                         &elsewhere);
+        bool goes_on =
+            r->request->follows && status >= 300 && status < 400 &&
+            !curl_easy_header(r->request->easy, "Location", 0, CURLH_HEADER, -1, &elsewhere);
         if (status >= 200 && !goes_on)
             r->head_known = true;
         vow__http_news(r);

@@ -95,24 +95,25 @@ static inline void nginx_start(struct nginx *n)
              "subjectAltName=DNS:localhost,IP:127.0.0.1");
     snprintf(n->ca, sizeof n->ca, "%s/cert.pem", n->folder);
     int fd[] = {net_listen(&n->port), net_listen(&n->tls), net_listen(&n->h2)};
-    peer_write_file(n->folder, "nginx.conf",
-                    "daemon off; user root; worker_processes 1; pid nginx.pid; error_log error.log;\n"
-                    "events { worker_connections 64; }\n"
-                    "http { access_log access.log; client_body_temp_path t1; proxy_temp_path t2;\n"
-                    " fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;\n"
-                    " ssl_certificate cert.pem; ssl_certificate_key key.pem;\n"
-                    " client_max_body_size 64m; root files;\n"
-                    " server { listen 127.0.0.1:%u; listen 127.0.0.1:%u ssl http2;\n"
-                    "  listen 127.0.0.1:%u http2;\n"
-                    "  location = /hello { add_header X-Two a always; add_header X-Two b always;\n"
-                    "    return 200 hello; }\n"
-                    "  location = /moved { return 302 /hello; }\n"
-                    "  location = /round { return 302 /round; }\n"
-                    "  location = /gone { return 404 nothing; }\n"
-                    "  location = /away { return 302 ftp://127.0.0.1/; }\n"
-                    "  location / { dav_methods PUT DELETE; create_full_put_path on; }\n"
-                    " } }\n",
-                    n->port, n->tls, n->h2);
+    peer_write_file(
+        n->folder, "nginx.conf",
+        "daemon off; user root; worker_processes 1; pid nginx.pid; error_log error.log;\n"
+        "events { worker_connections 64; }\n"
+        "http { access_log access.log; client_body_temp_path t1; proxy_temp_path t2;\n"
+        " fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;\n"
+        " ssl_certificate cert.pem; ssl_certificate_key key.pem;\n"
+        " client_max_body_size 64m; root files;\n"
+        " server { listen 127.0.0.1:%u; listen 127.0.0.1:%u ssl http2;\n"
+        "  listen 127.0.0.1:%u http2;\n"
+        "  location = /hello { add_header X-Two a always; add_header X-Two b always;\n"
+        "    return 200 hello; }\n"
+        "  location = /moved { return 302 /hello; }\n"
+        "  location = /round { return 302 /round; }\n"
+        "  location = /gone { return 404 nothing; }\n"
+        "  location = /away { return 302 ftp://127.0.0.1/; }\n"
+        "  location / { dav_methods PUT DELETE; create_full_put_path on; }\n"
+        " } }\n",
+        n->port, n->tls, n->h2);
     char inherited[64];
     snprintf(inherited, sizeof inherited, "%d;%d;%d;", fd[0], fd[1], fd[2]);
     PEER_RUN(n->folder, "mkdir", "files");

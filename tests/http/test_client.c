@@ -49,7 +49,6 @@ static void fails(const char *file, int line, vow_loop *loop, vow_promise *p,
     vow_release(v);
 }
 
-
 /* nginx and a client; ends both. */
 static vow_http_client *begin(vow_loop *loop)
 {
@@ -65,8 +64,8 @@ static void end(vow_http_client *c)
     nginx_stop(&nginx);
 }
 
-static vow_http_request *request_of(const char *method, const char *where,
-                                    vow_http_setting what, long value)
+static vow_http_request *request_of(const char *method, const char *where, vow_http_setting what,
+                                    long value)
 {
     vow_http_request *q = vow_http_request_new(method, where);
     CHECK(q != NULL);
@@ -148,10 +147,10 @@ TEST(a_status_is_an_answer_and_an_error_where_asked)
     vow_http_response *r = RESPONSE(vow_http_get(c, URL("/gone"), 0), 404);
     body_is(r, "nothing");
     vow_http_response_unref(r);
-    FAILS(vow_http_fetch(c, request_of("GET", URL("/gone"), VOW_HTTP_STRICT, 1)),
-          vow_http_domain(), 404);
-    FAILS(vow_http_open(c, request_of("GET", URL("/gone"), VOW_HTTP_STRICT, 1)),
-          vow_http_domain(), 404);
+    FAILS(vow_http_fetch(c, request_of("GET", URL("/gone"), VOW_HTTP_STRICT, 1)), vow_http_domain(),
+          404);
+    FAILS(vow_http_open(c, request_of("GET", URL("/gone"), VOW_HTTP_STRICT, 1)), vow_http_domain(),
+          404);
     EQ_TEXT(vow_http_domain()->text(404), "Not Found");
     end(c);
 }
@@ -251,7 +250,8 @@ TEST(a_body_is_read_as_a_stream)
 {
     vow_http_client *c = begin(loop);
     nginx_file(&nginx, "big", 3000000);
-    vow_http_response *r = RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
+    vow_http_response *r =
+        RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
     CHECK(vow_http_body(r) == NULL);
     vow_stream *s = vow_http_stream(r);
     is_file(whole_of(loop, s), 3000000);
@@ -265,7 +265,8 @@ TEST(nobody_reading_means_that_the_peer_waits)
 {
     vow_http_client *c = begin(loop);
     nginx_file(&nginx, "big", 30000000);
-    vow_http_response *r = RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
+    vow_http_response *r =
+        RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
     vow_stream *s = vow_http_stream(r);
     vow_promise *other = vow_http_get(c, URL("/hello"), 0); /* goes on meanwhile */
     vow_http_response_unref(RESPONSE(other, 200));
@@ -280,7 +281,8 @@ TEST(a_cancelled_read_loses_no_byte)
 {
     vow_http_client *c = begin(loop);
     nginx_file(&nginx, "big", 300000);
-    vow_http_response *r = RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
+    vow_http_response *r =
+        RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
     vow_stream *s = vow_http_stream(r);
     for (int i = 0; i < 10; i++) {
         vow_promise *p = vow_stream_read(s, 1000);
@@ -306,7 +308,8 @@ TEST(a_response_nobody_wants_ends_its_transfer)
     nginx_file(&nginx, "big", 3000000);
     EQ_INT(vow_run(loop, vow_http_get(c, "http://127.0.0.1:1/", 0), NULL), CURLE_COULDNT_CONNECT);
     int fd = next_descriptor();
-    vow_http_response *r = RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
+    vow_http_response *r =
+        RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
     CHECK(next_descriptor() != fd);
     vow_http_response_unref(r);
     EQ_INT(next_descriptor(), fd);
@@ -317,7 +320,8 @@ TEST(closing_the_stream_ends_the_transfer)
 {
     vow_http_client *c = begin(loop);
     nginx_file(&nginx, "big", 3000000);
-    vow_http_response *r = RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
+    vow_http_response *r =
+        RESPONSE(vow_http_open(c, vow_http_request_new("GET", URL("/big"))), 200);
     vow_stream *s = vow_http_stream(r);
     CHECK(vow_http_stream(r) == s);
     vow_stream_unref(s);
@@ -436,7 +440,8 @@ TEST(errors_have_curls_code_and_text)
            CURLE_COULDNT_CONNECT);
     HAS_TEXT(vow_error_message(vow_as_error(v)), "127.0.0.1");
     vow_release(v);
-    FAILS(vow_http_get(c, "http://name.invalid/", 0), vow_http_domain(), CURLE_COULDNT_RESOLVE_HOST);
+    FAILS(vow_http_get(c, "http://name.invalid/", 0), vow_http_domain(),
+          CURLE_COULDNT_RESOLVE_HOST);
     FAILS(vow_http_get(c, "file:///etc/passwd", 0), vow_http_domain(), CURLE_UNSUPPORTED_PROTOCOL);
     FAILS(vow_http_get(c, "", 0), vow_http_domain(), CURLE_URL_MALFORMAT);
     end(c);
@@ -614,7 +619,8 @@ TEST(responses_outlive_client_and_loop)
     int listener = net_listen(&port);
     vow_loop *other = vow_loop_new();
     vow_http_client *c = vow_http_client_new(other, NULL);
-    vow_promise *p = vow_http_open(c, vow_http_request_new("GET", url((char[128]){0}, "http", port, "/")));
+    vow_promise *p =
+        vow_http_open(c, vow_http_request_new("GET", url((char[128]){0}, "http", port, "/")));
     int fd = accept_request(other, listener);
     net_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX: y\r\n\r\nhalf");
     vow_value v;
@@ -636,7 +642,8 @@ TEST(a_forked_child_leaves_the_parents_connections_alone)
     if (child == 0) {
         bool right = vow_loop_after_fork(loop) == 0;
         vow_promise *p = vow_http_get(s.client, "http://127.0.0.1/", 0);
-        right = right && vow_state(p) == VOW_REJECTED && vow_error_code(vow_error_of(p)) == VOW_EFORK;
+        right =
+            right && vow_state(p) == VOW_REJECTED && vow_error_code(vow_error_of(p)) == VOW_EFORK;
         vow_http_client_free(s.client);
         _exit(right ? 0 : 1);
     }

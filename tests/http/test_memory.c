@@ -98,7 +98,8 @@ static void serve(int listener)
         int fd = accept(listener, NULL, NULL);
         ssize_t n;
         while (fd >= 0 && (n = read(fd, request, sizeof request)) > 0)
-            if (n > 4 && !memcmp(request + n - 4, "\r\n\r\n", 4) && write(fd, reply, sizeof reply - 1) < 0)
+            if (n > 4 && !memcmp(request + n - 4, "\r\n\r\n", 4) &&
+                write(fd, reply, sizeof reply - 1) < 0)
                 break;
         close(fd);
     }

@@ -147,7 +147,8 @@ static vow_value wrong(vow_http_incoming *in, void *data)
     if (!strcmp(path, "/type"))
         return vow_v(42);
     if (!strcmp(path, "/later"))
-        return vow_promise_value(vow_rejected(vow_current(), vow_error_new(vow_errno_domain(), EIO, NULL)));
+        return vow_promise_value(
+            vow_rejected(vow_current(), vow_error_new(vow_errno_domain(), EIO, NULL)));
     vow_http_reply *reply = vow_http_reply_new(200);
     vow_http_reply_header(reply, "X", "a\r\nY: b");
     return vow_http_reply_value(reply);
@@ -538,7 +539,8 @@ TEST(curl_uploads_and_downloads)
     peer_write_file(folder, "up", "%0100000d", 7);
     int ends[2];
     CHECK(pipe2(ends, 0) == 0); /* closed when curl ends */
-    const char *const command[] = {"curl", "-sS", "-H", "X-There: y", "-T", "up", "-o", "down", name, NULL};
+    const char *const command[] = {"curl", "-sS", "-H",   "X-There: y", "-T",
+                                   "up",   "-o",  "down", name,         NULL};
     pid_t pid = peer_start(folder, "out", command);
     close(ends[1]);
     vow_value v;
