@@ -5,10 +5,11 @@
 #include "value/error.h"
 #include "vow/timer.h"
 
-/* An error that has no room elsewhere. A cancellation is never reported. */
+/* An error that has no room elsewhere. A cancellation is never reported, nor is anything once
+ * the loop was freed. */
 static void report(vow_loop *loop, vow_error *e, uint16_t site)
 {
-    if (e && !vow__is_cancel(e))
+    if (e && !vow__is_cancel(e) && !loop->released)
         vow__report_error(loop, e, site);
     else
         vow_error_unref(e);
@@ -279,17 +280,16 @@ vow_scope *vow_scope_free(vow_scope *scope)
     vow_scope *parent = scope->parent;
     while (scope->inner)
         leave_parent(scope->inner); /* cancelled; the program still has them */
+    if (parent)
+        vow__scope_ref(parent);
     scope->freed = true;
     vow__waiters_call_all(&scope->joiners, vow__fail_ready(ECANCELED));
+    tell_untold(scope, parent); /* before the children: a loop that was freed may go with them */
     release_children(scope);
     if (parent) {
-        vow__scope_ref(parent);
         leave_parent(scope);
-        tell_untold(scope, parent);
         vow__scope_look(parent);
         vow__scope_unref(parent);
-    } else {
-        tell_untold(scope, NULL);
     }
     vow__scope_unref(scope);
     if (!released)

@@ -71,6 +71,12 @@ static void remove_entry(struct entry *e)
     vow__free(e);
 }
 
+static void drop_all(vow_cache *cache)
+{
+    while (cache->newest)
+        remove_entry(cache->newest);
+}
+
 /* Without memory the chains get longer, which is all. */
 static void grow(vow_cache *cache)
 {
@@ -150,7 +156,7 @@ vow_cache *vow_cache_free(vow_cache *cache)
 {
     if (!cache)
         return NULL;
-    vow_cache_drop(cache, NULL);
+    drop_all(cache);
     vow__free(cache->buckets);
     vow__free(cache);
     return NULL;
@@ -185,8 +191,7 @@ void vow_cache_drop(vow_cache *cache, const char *key)
 {
     vow__check_loop(cache->loop, "vow_cache_drop");
     if (!key) {
-        while (cache->newest)
-            remove_entry(cache->newest);
+        drop_all(cache);
         return;
     }
     struct entry *e = *place_of(cache, key, hash_of(key));

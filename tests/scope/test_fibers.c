@@ -196,3 +196,48 @@ TEST(cancelled_or_dropped_anywhere_it_gives_back_all_it_had)
         close_ward(loop, &w);
     }
 }
+
+static vow_value text_of(const char *key, UNUSED void *data) { return vow_text(key); }
+static vow_value no_number(UNUSED void *data) { return vow_none(); }
+
+/* No test's loop: it is freed in the middle. */
+TEST_PLAIN(all_of_it_may_go_after_the_loop)
+{
+    static const vow_stock_policy policy = {.most = 1, .make = make_thing};
+    struct ward w = {.made = 0};
+    vow_loop *own = vow_loop_new();
+    vow_scope *scope = vow_scope_new(own, VOW_FAIL_FAST);
+    vow_scope *inner = vow_scope_new_in(scope, VOW_COLLECT);
+    vow_scope_add(inner, vow_delay(own, 1000));
+    vow_owner *owner = vow_owner_new(own);
+    vow_channel *ch = vow_channel_new(own, 1);
+    vow_value v;
+    EQ_INT(vow_run(own, vow_channel_send(ch, vow_text("left")), NULL), 0);
+    vow_seq *seq = vow_seq_map(vow_seq_of_channel(own, ch), (vow_then_fn *)NULL, NULL);
+    vow_semaphore *s = vow_semaphore_new(own, 1);
+    vow_value permit = vow_semaphore_try(s, 1);
+    vow_condition *c = vow_condition_new(own);
+    vow_flag *f = vow_flag_new(own);
+    vow_rate *r = vow_rate_new(own, 1, 1, 1);
+    vow_once *once = vow_once_new(own);
+    vow_cache *cache = vow_cache_new(own, VOW_FOREVER, 9, text_of, NULL);
+    vow_stock *stock = vow_stock_new(own, &policy, &w);
+    EQ_INT(vow_run(own, vow_cache_get(cache, "key"), NULL), 0);
+    EQ_INT(vow_run(own, vow_once_run(once, no_number, NULL), NULL), 0);
+    EQ_INT(vow_run(own, vow_stock_take(stock), &v), 0);
+    vow_loop_free(own);
+    vow_release(v);
+    vow_release(permit);
+    vow_semaphore_free(s);
+    vow_condition_free(c);
+    vow_flag_free(f);
+    vow_rate_free(r);
+    vow_once_free(once);
+    vow_cache_free(cache);
+    vow_stock_free(stock);
+    vow_seq_unref(seq);
+    vow_owner_free(owner);
+    vow_scope_free(inner);
+    vow_scope_free(scope);
+    EQ_INT(w.gone, 1);
+}
