@@ -67,6 +67,13 @@ static void wait_until_asked(unsigned times)
     pthread_mutex_unlock(&sys.lock);
 }
 
+/* Without a process for each test, what the one before has set is still there. */
+static void well_again(void)
+{
+    sys.asked = 0;
+    set_system(false, 0, 0);
+}
+
 /* What glibc's resolver keeps for each thread that asked it, valgrind counts as lost. */
 static bool cannot_look_up(void) { return under_valgrind(); }
 
@@ -100,6 +107,7 @@ static void expect_error(int line, vow_loop *loop, vow_promise *p, const vow_dom
 
 TEST(numbers_need_no_look_up)
 {
+    well_again();
     vow_promise *p = vow_dns_lookup(loop, "127.0.0.1", "80", AF_UNSPEC);
     EQ_INT(vow_state(p), VOW_FULFILLED);
     EQ_TEXT(addresses(loop, p), "127.0.0.1:80");
@@ -110,6 +118,7 @@ TEST(numbers_need_no_look_up)
 
 TEST(a_name_becomes_addresses_each_of_them_once)
 {
+    well_again();
     if (cannot_look_up())
         return;
     EQ_TEXT(addresses(loop, vow_dns_lookup(loop, "localhost", "80", AF_INET)), "127.0.0.1:80");
@@ -120,6 +129,7 @@ TEST(a_name_becomes_addresses_each_of_them_once)
 
 TEST(a_service_by_name_of_tcp_or_of_udp_alone)
 {
+    well_again();
     if (cannot_look_up())
         return;
     EQ_TEXT(addresses(loop, vow_dns_lookup(loop, "127.0.0.1", "domain", AF_INET)), "127.0.0.1:53");
@@ -129,6 +139,7 @@ TEST(a_service_by_name_of_tcp_or_of_udp_alone)
 /* scenario 148 */
 TEST(a_look_up_that_fails_later)
 {
+    well_again();
     if (cannot_look_up())
         return;
     EQ_ERROR(vow_dns_lookup(loop, "127.0.0.1", "no-such-service", AF_UNSPEC), vow_gai_domain(),
@@ -151,6 +162,7 @@ TEST(a_look_up_that_fails_later)
 /* scenario 148 */
 TEST(a_look_up_that_fails_at_once)
 {
+    well_again();
     vow_test_fail_allocation(1, false);
     vow_promise *p = vow_dns_lookup(loop, "host", "80", AF_UNSPEC);
     vow_test_fail_allocation(0, false);
@@ -175,6 +187,7 @@ static void hang_all(vow_loop *loop, vow_promise *p[5])
 
 TEST(cancelled_while_it_waits_it_never_begins)
 {
+    well_again();
     vow_promise *p[5];
     hang_all(loop, p);
     vow_cancel(p[4]);
@@ -191,6 +204,7 @@ TEST(cancelled_while_it_waits_it_never_begins)
 
 TEST(files_do_not_wait_for_names)
 {
+    well_again();
     vow_promise *p[5];
     hang_all(loop, p);
     EQ_INT(vow_run(loop, vow_file_read(loop, "/proc/self/stat", 0), NULL), 0);
@@ -202,6 +216,7 @@ TEST(files_do_not_wait_for_names)
 
 TEST(a_time_limit_is_kept_though_the_system_hangs)
 {
+    well_again();
     set_system(true, EAI_NONAME, 0);
     vow_promise *p = vow_timeout(vow_dns_lookup(loop, "hangs", "80", AF_UNSPEC), 100);
     vow_mark_handled(p);
@@ -214,6 +229,7 @@ TEST(a_time_limit_is_kept_though_the_system_hangs)
 /* The thread gives its memory back itself when the loop is gone. */
 TEST_PLAIN(closing_the_loop_waits_for_no_name)
 {
+    well_again();
     size_t blocks = vow_test_blocks();
     loop = vow_loop_new();
     vow_promise *p[5];
@@ -232,6 +248,7 @@ TEST_PLAIN(closing_the_loop_waits_for_no_name)
 
 TEST(an_address_becomes_a_name)
 {
+    well_again();
     if (cannot_look_up())
         return;
     vow_address a;
@@ -244,6 +261,7 @@ TEST(an_address_becomes_a_name)
 
 TEST(an_address_without_a_name)
 {
+    well_again();
     vow_address a;
     EQ_INT(vow_address_parse(&a, "192.0.2.1"), 0);
     set_system(false, EAI_NONAME, 0);
@@ -284,6 +302,7 @@ TEST_PLAIN(every_allocation_may_fail) { sweep(look_up_a_number); }
 
 TEST(every_allocation_of_a_look_up_may_fail)
 {
+    well_again();
     if (cannot_look_up())
         return;
     EQ_INT(look_up_both_ways(loop), 0); /* the pool's own memory stays */

@@ -34,10 +34,17 @@ static vow_value after_piece(vow_value v, void *data)
     return source->left > 0 ? VOW_AGAIN : vow_none();
 }
 
+static vow_buf *zeros(void)
+{
+    vow_buf *b = vow_buf_new(PIECE);
+    memset(vow_buf_bytes(b), 0, PIECE);
+    return b;
+}
+
 static vow_value write_piece(void *data)
 {
     struct source *source = data;
-    return vow_v(vow_then(vow_stream_write_buf(source->to, vow_buf_new(PIECE)), after_piece, data));
+    return vow_v(vow_then(vow_stream_write_buf(source->to, zeros()), after_piece, data));
 }
 
 /* One turn of the loop, one look of the peer; how much it got. */
