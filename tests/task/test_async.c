@@ -16,6 +16,7 @@ struct job {
     struct job *child;
     struct trace *trace;
     char name;
+    int *freed;
 };
 
 static struct job *job_of(vow_task *task) { return (struct job *)task; }
@@ -173,16 +174,24 @@ TEST(a_cancelled_task_sees_the_cancel_and_may_recover)
     vow_unref(p);
 }
 
+static void count_and_free(void *data)
+{
+    struct job *job = data;
+    ++*job->freed;
+    free(job);
+}
+
 TEST(a_task_that_is_cancelled_before_its_first_turn_never_begins)
 {
     struct job *job = calloc(1, sizeof *job);
-    int steps = 0;
-    vow_promise *p = vow_task_start(loop, await_one, &job->task, free);
-    p = vow_attach(p, &steps, count_destroy);
+    int freed = 0;
+    job->freed = &freed;
+    vow_promise *p = vow_task_start(loop, await_one, &job->task, count_and_free);
     vow_cancel(p);
+    EQ_INT(freed, 0);
     vow_poll(loop);
     EQ_INT(vow_error_code(vow_error_of(p)), ECANCELED);
-    EQ_INT(steps, 1);
+    EQ_INT(freed, 1);
     vow_unref(p);
 }
 
@@ -207,9 +216,9 @@ TEST(a_dropped_task_is_not_called_again_and_its_struct_is_destroyed)
 {
     struct job *job = calloc(1, sizeof *job);
     int stopped = 0, freed = 0;
+    job->freed = &freed;
     job->waits_for = vow_attach(vow_delay(loop, 10), &stopped, count_destroy);
-    vow_promise *p = vow_task_start(loop, await_one, &job->task, free);
-    p = vow_attach(p, &freed, count_destroy);
+    vow_promise *p = vow_task_start(loop, await_one, &job->task, count_and_free);
     vow_poll(loop);
     vow_unref(p);
     EQ_INT(stopped, 1);
@@ -219,7 +228,10 @@ TEST(a_dropped_task_is_not_called_again_and_its_struct_is_destroyed)
 TEST(a_task_that_is_dropped_before_its_first_turn_is_only_destroyed)
 {
     struct job *job = calloc(1, sizeof *job);
-    vow_unref(vow_task_start(loop, await_one, &job->task, free));
+    int freed = 0;
+    job->freed = &freed;
+    vow_unref(vow_task_start(loop, await_one, &job->task, count_and_free));
+    EQ_INT(freed, 1);
     EQ_INT(vow_poll(loop), 0);
 }
 
