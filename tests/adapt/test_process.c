@@ -231,6 +231,27 @@ TEST_PANICS(a_program_without_a_name_is_misuse, "no first argument")
     vow_unref(vow_process_start(loop, none, NULL));
 }
 
+TEST_PANICS(a_process_without_its_loop_cannot_be_waited_for, "the loop of the process is freed")
+{
+    vow_loop *own = vow_loop_new();
+    vow_promise *started = vow_process_start(own, SHELL("true"), NULL);
+    vow_process *p = vow_process_ref(vow_process_of(vow_peek(started)));
+    vow_unref(started);
+    vow_loop_free(own);
+    vow_unref(vow_process_wait(p));
+}
+
+TEST(what_it_gives_has_types)
+{
+    vow_value v;
+    EQ_INT(vow_run(loop, vow_process_start(loop, SHELL("true"), NULL), &v), 0);
+    CHECK(vow_is(v, vow_process_type()));
+    vow_promise *wait = vow_process_wait(vow_process_of(v));
+    vow_release(v);
+    EQ_INT(vow_run(loop, wait, &v), 0);
+    CHECK(vow_is(v, vow_exit_type()));
+}
+
 /* What a child gets from us. */
 
 TEST(no_descriptor_goes_to_the_child)
@@ -310,6 +331,13 @@ TEST(so_does_the_end_of_the_loop)
     vow_mark_handled(wait);
     vow_process_unref(q);
     vow_loop_close(loop);
+    vow_promise *late[] = {vow_process_wait(p), vow_process_start(loop, SHELL("true"), NULL),
+                           vow_process_run(loop, SHELL("true"), NULL, 0)};
+    for (int i = 0; i < 3; i++) {
+        EQ_INT(vow_state(late[i]), VOW_REJECTED);
+        vow_mark_handled(late[i]);
+        vow_unref(late[i]);
+    }
     EQ_INT(vow_error_code(vow_error_of(wait)), VOW_ECLOSED);
     EQ_INT(vow_process_kill(p, SIGTERM), ESRCH);
     vow_unref(wait);

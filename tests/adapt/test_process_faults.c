@@ -4,6 +4,12 @@
  */
 #include "adapt/process.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "adapt/sweep.h"
 
 /* As many descriptors as a shell has besides: none of them is lost. */
@@ -63,6 +69,71 @@ TEST(who_waits_for_any_child_takes_the_status)
     HAS_TEXT(vow_error_message(vow_as_error(v)), "somebody else has its status");
     vow_release(v);
     vow_process_unref(p);
+}
+
+#ifdef __GLIBC__
+TEST_PLAIN(without_a_thread_the_loops_end_waits_for_its_children)
+{
+    pthread_attr_t before, huge;
+    vow_loop *loop_ = vow_loop_new();
+    vow_promise *p = vow_process_run(loop_, ARGUMENTS("sleep", "100"), NULL, 0);
+    CHECK(pthread_getattr_default_np(&before) == 0 && pthread_attr_init(&huge) == 0);
+    CHECK(pthread_attr_setstacksize(&huge, (size_t)1 << 47) == 0);
+    CHECK(pthread_setattr_default_np(&huge) == 0);
+    vow_mark_handled(p);
+    vow_loop_close(loop_);
+    CHECK(pthread_setattr_default_np(&before) == 0);
+    siginfo_t info;
+    EQ_INT(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
+    pthread_attr_destroy(&before);
+    pthread_attr_destroy(&huge);
+    vow_unref(p);
+    vow_loop_free(loop_);
+}
+#endif
+
+/* As in a sandbox, or before Linux 5.3: SIGCHLD stands in. For the rest of this test's process. */
+static void refuse_pidfd(void)
+{
+#ifdef SYS_pidfd_open
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    CHECK(under_valgrind() || (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                               prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0));
+#endif
+}
+
+TEST(without_descriptors_for_processes_they_are_waited_for_by_signal)
+{
+    refuse_pidfd();
+    vow_process *p = START(SHELL("exit 7"), .in = 0), *q = START(SHELL("kill -9 $$"), .in = 0);
+    EQ_INT(EXIT_OF(vow_process_wait(p)).status, 7);
+    EQ_INT(EXIT_OF(vow_process_wait(q)).signal, SIGKILL);
+    vow_process_unref(p);
+    vow_process_unref(q);
+    p = START(ARGUMENTS("sleep", "100"), .in = 0);
+    EQ_INT(vow_run_all(loop), 0); /* it does not hold the loop */
+    vow_promise *wait = vow_process_wait(p);
+    vow_cancel(wait);
+    EQ_INT(vow_run(loop, wait, NULL), ECANCELED);
+    EQ_INT(EXIT_OF(vow_process_wait(p)).signal, SIGKILL);
+    vow_process_unref(p);
+    struct sigaction now;
+    CHECK(sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == SIG_DFL);
+    expect_no_children();
+}
+
+TEST(their_runs_may_be_dropped_too)
+{
+    refuse_pidfd();
+    vow_promise *dropped = vow_process_run(loop, ARGUMENTS("sleep", "100"), NULL, 0);
+    vow_unref(dropped);
+    EQ_INT(vow_run_all(loop), 0);
+    expect_no_children();
 }
 
 /* Cancelled, dropped, or left to the loop's end, after each turn of it. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "adapt/net.h"
@@ -103,6 +104,51 @@ TEST(the_info_of_one_wait_has_the_sender)
     EQ_INT(vow_siginfo_of(v)->value.number, 0);
     vow_release(v);
     EQ_NUMBER(q, SIGUSR1);
+}
+
+TEST(the_info_of_a_child_has_its_exit_status)
+{
+    vow_promise *p = vow_signal_info(loop, SIGCHLD);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(9);
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    EQ_INT(vow_siginfo_of(v)->pid, child);
+    EQ_INT(vow_siginfo_of(v)->value.number, 9);
+    vow_release(v);
+    EQ_INT(waitpid(child, NULL, 0), child);
+}
+
+TEST(the_info_of_a_timer_has_its_value)
+{
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value = {.sival_ptr = loop}};
+    struct itimerspec soon = {.it_value = {0, 1}};
+    timer_t timer;
+    vow_promise *p = vow_signal_info(loop, SIGUSR1);
+    CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    CHECK(timer_settime(timer, 0, &soon, NULL) == 0);
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    EQ_PTR(vow_siginfo_of(v)->value.pointer, loop);
+    EQ_INT(vow_siginfo_of(v)->pid, 0);
+    vow_release(v);
+    timer_delete(timer);
+}
+
+/* Children of a program that ignores SIGCHLD are reaped by the system: still so. */
+TEST(who_has_children_reaped_still_has)
+{
+    signal(SIGCHLD, SIG_IGN);
+    vow_promise *p = vow_signal(loop, SIGCHLD);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    EQ_NUMBER(p, SIGCHLD);
+    EQ_INT(waitpid(child, NULL, 0), -1);
+    EQ_INT(errno, ECHILD);
+    signal(SIGCHLD, SIG_DFL);
 }
 
 TEST(what_came_before_the_wait_is_not_waited_for)
@@ -385,6 +431,13 @@ TEST(without_descriptors_it_is_rejected_and_nothing_changes)
     }
 }
 
+static void expect_refused(vow_promise *p)
+{
+    EQ_INT(vow_state(p), VOW_REJECTED);
+    vow_mark_handled(p);
+    vow_unref(p);
+}
+
 TEST(a_closed_loop_rejects_waits_and_takes_no_more)
 {
     int number = SIGUSR1;
@@ -396,12 +449,11 @@ TEST(a_closed_loop_rejects_waits_and_takes_no_more)
     EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
     EQ_INT(vow_error_code(vow_error_of(q)), VOW_ECLOSED);
     CHECK(disposition(SIGUSR1).sa_handler == SIG_DFL);
-    vow_promise *late = vow_signal(loop, SIGUSR1);
-    EQ_INT(vow_state(late), VOW_REJECTED);
-    vow_mark_handled(late);
-    vow_unref(late);
+    expect_refused(vow_signal(loop, SIGUSR1));
     EQ_PTR(vow_signals_new(loop, &number, 1), NULL);
     EQ_INT(errno, ESHUTDOWN);
+    expect_refused(vow_signals_next(signals));
+    expect_refused(vow_signal_info(loop, SIGUSR1));
     vow_signals_free(signals);
     vow_unref(p);
     vow_unref(q);
@@ -441,3 +493,12 @@ static int all_of_it(vow_loop *loop)
 }
 
 TEST_PLAIN(without_memory_a_wait_is_rejected_and_nothing_is_lost) { sweep(all_of_it); }
+
+TEST_PANICS(a_stream_without_its_loop_has_no_next, "the loop of the signals is freed")
+{
+    int number = SIGUSR1;
+    vow_loop *own = vow_loop_new();
+    vow_signals *signals = vow_signals_new(own, &number, 1);
+    vow_loop_free(own);
+    vow_unref(vow_signals_next(signals));
+}
