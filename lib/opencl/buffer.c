@@ -203,8 +203,8 @@ static void release_other(struct vow__cl_command *c, bool held)
         c->with.other.destroy(c->with.other.data);
 }
 
-static const struct vow__cl_verb other_verb = {
-    "vow_cl_enqueue", NULL, NULL, enqueue_other, NULL, release_other, false};
+static const struct vow__cl_verb other_verb = {"vow_cl_enqueue", NULL, NULL, enqueue_other, NULL,
+                                               release_other,    false};
 
 vow_promise *vow_cl_enqueue_at(vow_cl_queue *queue, vow_cl_enqueue_fn *fn, void *data,
                                vow_destroy_fn *destroy, vow_cl_after after, const char *where)

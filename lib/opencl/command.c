@@ -121,8 +121,8 @@ static vow_error *take_off(struct vow__cl_op *op, vow_cl_after *after)
         return failed;
     int code = vow__cl_flight_begin(op);
     if (code)
-        return vow_error_new_at(op->where, code >= VOW_EBROKEN ? vow_own_domain() : vow_errno_domain(),
-                                code, NULL);
+        return vow_error_new_at(
+            op->where, code >= VOW_EBROKEN ? vow_own_domain() : vow_errno_domain(), code, NULL);
     failed = enqueue(op);
     if (failed) {
         vow__cl_flight_end(op);

@@ -38,9 +38,9 @@ cl_event vow_cl_event_of(vow_promise *p)
 
 cl_int vow_cl_times_of(cl_event event, vow_cl_times *ret)
 {
-    static const cl_profiling_info names[] = {
-        CL_PROFILING_COMMAND_QUEUED, CL_PROFILING_COMMAND_SUBMIT, CL_PROFILING_COMMAND_START,
-        CL_PROFILING_COMMAND_END};
+    static const cl_profiling_info names[] = {CL_PROFILING_COMMAND_QUEUED,
+                                              CL_PROFILING_COMMAND_SUBMIT,
+                                              CL_PROFILING_COMMAND_START, CL_PROFILING_COMMAND_END};
     cl_ulong times[4];
     if (!vow__cl_use())
         return CL_DEVICE_NOT_AVAILABLE;

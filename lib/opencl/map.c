@@ -122,8 +122,7 @@ static cl_int enqueue_unmap(struct vow__cl_command *c, cl_command_queue queue, c
                             const cl_event *waits, cl_event *ret)
 {
     vow_cl_map *map = c->with.map.map;
-    cl_int code =
-        clEnqueueUnmapMemObject(queue, map->buffer, map->bytes, count, waits, ret);
+    cl_int code = clEnqueueUnmapMemObject(queue, map->buffer, map->bytes, count, waits, ret);
     if (code == CL_SUCCESS)
         map->bytes = NULL;
     return code;

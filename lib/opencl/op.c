@@ -11,14 +11,12 @@
 enum { WAITERS = 4 };
 
 /* The callback's node is home; also when the loop closes. */
-static void on_node(vow_node *node)
-{
-    vow__cl_op_arrive(((struct vow__cl_ticket *)node)->owner);
-}
+static void on_node(vow_node *node) { vow__cl_op_arrive(((struct vow__cl_ticket *)node)->owner); }
 
 struct vow__cl_op *vow__cl_op_new(struct vow__cl_home *home, size_t links)
 {
-    struct vow__cl_op *op = vow_alloc(sizeof *op + links * (sizeof op->links[0] + sizeof(cl_event)));
+    struct vow__cl_op *op =
+        vow_alloc(sizeof *op + links * (sizeof op->links[0] + sizeof(cl_event)));
     struct vow__cl_ticket *ticket = op ? vow__cl_ticket_take() : NULL;
     if (!ticket) {
         vow_free(op);

@@ -111,14 +111,14 @@ struct vow__cl_command {
 };
 
 struct vow__cl_verb {
-    const char *name; /* of OpenCL's call */
+    const char *name;                           /* of OpenCL's call */
     cl_int (*check)(struct vow__cl_command *c); /* may be NULL; no call to OpenCL */
     cl_int (*hold)(struct vow__cl_command *c);  /* may be NULL; all or nothing */
     cl_int (*enqueue)(struct vow__cl_command *c, cl_command_queue queue, cl_uint count,
                       const cl_event *waits, cl_event *ret);
-    vow_value (*value)(struct vow__cl_command *c); /* may be NULL; also when nobody waits */
+    vow_value (*value)(struct vow__cl_command *c);         /* may be NULL; also when nobody waits */
     void (*release)(struct vow__cl_command *c, bool held); /* may be NULL; takes what c has */
-    bool is_foreign; /* nothing of vow's depends on its end */
+    bool is_foreign;                                       /* nothing of vow's depends on its end */
 };
 
 struct vow__cl_link { /* a dependency */

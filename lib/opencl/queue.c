@@ -24,8 +24,8 @@ vow_cl_queue *vow_cl_queue_new(vow_loop *loop, cl_command_queue queue, cl_int *r
         q->home = vow__cl_home_of(loop);
     if (!q || !q->home)
         return refuse(q, ret_code, CL_OUT_OF_HOST_MEMORY);
-    cl_int code = clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof q->context, &q->context,
-                                        NULL);
+    cl_int code =
+        clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof q->context, &q->context, NULL);
     if (code == CL_SUCCESS)
         code = clRetainCommandQueue(queue);
     if (code != CL_SUCCESS)
@@ -43,8 +43,8 @@ vow_cl_queue *vow_cl_queue_open(vow_loop *loop, vow_cl_device *device,
     if (!vow__cl_use())
         return refuse(NULL, ret_code, CL_DEVICE_NOT_AVAILABLE);
     cl_int code;
-    cl_command_queue queue = clCreateCommandQueue(
-        vow_cl_device_context(device), vow_cl_device_id(device), properties, &code);
+    cl_command_queue queue = clCreateCommandQueue(vow_cl_device_context(device),
+                                                  vow_cl_device_id(device), properties, &code);
     if (!queue)
         return refuse(NULL, ret_code, code);
     vow_cl_queue *q = vow_cl_queue_new(loop, queue, ret_code);

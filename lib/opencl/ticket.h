@@ -20,17 +20,12 @@
 #include "vow/opencl.h"
 #include "vow/remote.h"
 
-enum vow__cl_ticket_state {
-    VOW__CL_IDLE,
-    VOW__CL_ARMED,
-    VOW__CL_FIRED,
-    VOW__CL_REFUSED
-};
+enum vow__cl_ticket_state { VOW__CL_IDLE, VOW__CL_ARMED, VOW__CL_FIRED, VOW__CL_REFUSED };
 
 struct vow__cl_ticket {
-    vow_node node;             /* first; run and gone are the owner's */
-    _Atomic(uintptr_t) state;  /* generation * 4 + enum vow__cl_ticket_state */
-    vow_remote *remote;        /* the owner's reference, from ARMED until the node is home */
+    vow_node node;            /* first; run and gone are the owner's */
+    _Atomic(uintptr_t) state; /* generation * 4 + enum vow__cl_ticket_state */
+    vow_remote *remote;       /* the owner's reference, from ARMED until the node is home */
     void *owner;
     uint32_t index;
     struct vow__cl_ticket *next_free;

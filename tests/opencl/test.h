@@ -43,7 +43,8 @@ static inline cl_command_queue raw_queue(cl_context context, cl_command_queue_pr
     cl_platform_id platform;
     cl_device_id device;
     cl_int code;
-    if (clGetPlatformIDs(1, &platform, NULL) || clGetDeviceIDs(platform, CL_DEVICE_TYPE_GPU, 1, &device, NULL))
+    if (clGetPlatformIDs(1, &platform, NULL) ||
+        clGetDeviceIDs(platform, CL_DEVICE_TYPE_GPU, 1, &device, NULL))
         abort();
     return clCreateCommandQueue(context, device, properties, &code);
 }
@@ -56,7 +57,8 @@ static inline cl_context raw_context(void)
     cl_platform_id platform;
     cl_device_id device;
     cl_int code;
-    if (clGetPlatformIDs(1, &platform, NULL) || clGetDeviceIDs(platform, CL_DEVICE_TYPE_GPU, 1, &device, NULL))
+    if (clGetPlatformIDs(1, &platform, NULL) ||
+        clGetDeviceIDs(platform, CL_DEVICE_TYPE_GPU, 1, &device, NULL))
         abort();
     return clCreateContext(NULL, 1, &device, NULL, NULL, &code);
 }
@@ -65,8 +67,8 @@ static inline cl_context raw_context(void)
 static inline struct rig rig_of(vow_loop *loop)
 {
     struct rig rig = {raw_context(), NULL, {NULL}};
-    cl_command_queue queue = raw_queue(
-        rig.context, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE);
+    cl_command_queue queue =
+        raw_queue(rig.context, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE);
     rig.queue = vow_cl_queue_new(loop, queue, NULL);
     clReleaseCommandQueue(queue);
     for (int i = 0; i < 3; i++)
@@ -76,13 +78,13 @@ static inline struct rig rig_of(vow_loop *loop)
 }
 
 /* Everything of the rig's, and with it everything of OpenCL's, is gone. */
-#define RIG_END(rig)                             \
-    do {                                         \
-        vow_cl_queue_unref((rig).queue);         \
-        for (int i_ = 0; i_ < 3; i_++)           \
+#define RIG_END(rig)                              \
+    do {                                          \
+        vow_cl_queue_unref((rig).queue);          \
+        for (int i_ = 0; i_ < 3; i_++)            \
             clReleaseMemObject((rig).memory[i_]); \
-        clReleaseContext((rig).context);         \
-        EQ_UINT(stub->live(), 0);                \
+        clReleaseContext((rig).context);          \
+        EQ_UINT(stub->live(), 0);                 \
     } while (0)
 
 static inline vow_buf *bytes_of(char c)
@@ -102,19 +104,19 @@ static inline void settle_all(vow_loop *loop)
 }
 
 /* The promise is rejected with this code of OpenCL's; takes it. */
-#define EQ_REJECTED(p, number)                                                  \
-    do {                                                                        \
-        vow_promise *p_ = (p);                                                  \
-        EQ_INT(vow_state(p_), VOW_REJECTED);                                    \
-        CHECK(vow_error_is(vow_error_of(p_), vow_cl_domain(), (number)));       \
-        vow_mark_handled(p_);                                                   \
-        vow_unref(p_);                                                          \
+#define EQ_REJECTED(p, number)                                            \
+    do {                                                                  \
+        vow_promise *p_ = (p);                                            \
+        EQ_INT(vow_state(p_), VOW_REJECTED);                              \
+        CHECK(vow_error_is(vow_error_of(p_), vow_cl_domain(), (number))); \
+        vow_mark_handled(p_);                                             \
+        vow_unref(p_);                                                    \
     } while (0)
-#define EQ_FULFILLED(p)                         \
-    do {                                        \
-        vow_promise *p_ = (p);                  \
-        EQ_INT(vow_state(p_), VOW_FULFILLED);   \
-        vow_unref(p_);                          \
+#define EQ_FULFILLED(p)                       \
+    do {                                      \
+        vow_promise *p_ = (p);                \
+        EQ_INT(vow_state(p_), VOW_FULFILLED); \
+        vow_unref(p_);                        \
     } while (0)
 
 #endif

@@ -157,7 +157,8 @@ TEST(in_a_forked_child_everything_is_rejected_without_asking_the_driver)
     if (pid == 0) {
         int released = stub->called("clReleaseEvent") + stub->called("clGetEventInfo");
         int status = child(loop, rig.queue, p);
-        _exit(status + 2 * (stub->called("clReleaseEvent") + stub->called("clGetEventInfo") != released));
+        _exit(status +
+              2 * (stub->called("clReleaseEvent") + stub->called("clGetEventInfo") != released));
     }
     int status;
     CHECK(waitpid(pid, &status, 0) == pid);

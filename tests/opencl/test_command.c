@@ -11,7 +11,8 @@
 TEST(bytes_go_to_the_device_through_a_kernel_and_back)
 {
     struct rig rig = rig_of(loop);
-    cl_program program = clCreateProgramWithSource(rig.context, 1, &(const char *){"add"}, NULL, NULL);
+    cl_program program =
+        clCreateProgramWithSource(rig.context, 1, &(const char *){"add"}, NULL, NULL);
     cl_kernel kernel = clCreateKernel(program, "add", NULL);
     for (cl_uint i = 0; i < 3; i++)
         clSetKernelArg(kernel, i, sizeof rig.memory[i], &rig.memory[i]);
@@ -35,7 +36,8 @@ TEST(a_pipeline_is_put_in_whole_with_events_of_the_device_as_wait_lists)
     struct rig rig = rig_of(loop);
     vow_promise *p = vow_cl_write(rig.queue, part(rig.memory[0]), bytes_of(7), VOW_AT_ONCE);
     for (int i = 0; i < 3; i++)
-        p = vow_cl_copy(rig.queue, part(rig.memory[i % 2]), part(rig.memory[(i + 1) % 2]), VOW_AFTER(p));
+        p = vow_cl_copy(rig.queue, part(rig.memory[i % 2]), part(rig.memory[(i + 1) % 2]),
+                        VOW_AFTER(p));
     p = vow_cl_read(rig.queue, part(rig.memory[1]), NULL, VOW_AFTER(p));
     EQ_UINT(stub->command_count(), 5); /* before the loop has turned once */
     for (int i = 0; i < 5; i++)
@@ -99,7 +101,8 @@ TEST(a_failed_upload_rejects_the_tail_once_with_its_causes)
     settle_all(loop);
     char text[200];
     vow_describe(vow_error_of(p), VOW_ONE_LINE, text, sizeof text);
-    EQ_TEXT(text, "clEnqueueReadBuffer: clEnqueueCopyBuffer: clEnqueueWriteBuffer: CL_OUT_OF_RESOURCES");
+    EQ_TEXT(text,
+            "clEnqueueReadBuffer: clEnqueueCopyBuffer: clEnqueueWriteBuffer: CL_OUT_OF_RESOURCES");
     EQ_REJECTED(p, CL_OUT_OF_RESOURCES);
     RIG_END(rig);
 }
@@ -174,9 +177,10 @@ TEST(buffers_are_filled_and_copied)
 {
     struct rig rig = rig_of(loop);
     uint16_t word = 0x4142;
-    vow_promise *p = vow_cl_fill(rig.queue, part(rig.memory[0]), ((vow_cl_pattern){&word, 2}), VOW_AT_ONCE);
-    p = vow_cl_copy(rig.queue, ((vow_cl_part){rig.memory[0], 0, 8}), ((vow_cl_part){rig.memory[1], 8, 8}),
-                    VOW_AFTER(p));
+    vow_promise *p =
+        vow_cl_fill(rig.queue, part(rig.memory[0]), ((vow_cl_pattern){&word, 2}), VOW_AT_ONCE);
+    p = vow_cl_copy(rig.queue, ((vow_cl_part){rig.memory[0], 0, 8}),
+                    ((vow_cl_part){rig.memory[1], 8, 8}), VOW_AFTER(p));
     vow_buf *into = bytes_of(0);
     p = vow_cl_read(rig.queue, part(rig.memory[1]), vow_buf_ref(into), VOW_AFTER(p));
     settle_all(loop);
@@ -285,7 +289,8 @@ TEST(buffers_of_another_size_than_the_hosts_are_refused)
     vow_cl_part half = {rig.memory[0], 0, SIZE / 2};
     EQ_REJECTED(vow_cl_write(rig.queue, half, bytes_of(1), VOW_AT_ONCE), CL_INVALID_BUFFER_SIZE);
     EQ_REJECTED(vow_cl_read(rig.queue, half, bytes_of(1), VOW_AT_ONCE), CL_INVALID_BUFFER_SIZE);
-    EQ_REJECTED(vow_cl_copy(rig.queue, half, part(rig.memory[1]), VOW_AT_ONCE), CL_INVALID_BUFFER_SIZE);
+    EQ_REJECTED(vow_cl_copy(rig.queue, half, part(rig.memory[1]), VOW_AT_ONCE),
+                CL_INVALID_BUFFER_SIZE);
     vow_cl_pattern wide = {rig.memory, 129};
     EQ_REJECTED(vow_cl_fill(rig.queue, half, wide, VOW_AT_ONCE), CL_INVALID_VALUE);
     EQ_UINT(stub->command_count(), 0);

@@ -11,12 +11,23 @@
 #include "opencl/test.h"
 
 static const char *const calls[] = {
-    "clRetainMemObject",      "clRetainKernel",      "clRetainEvent",
-    "clCreateUserEvent",      "clSetEventCallback",  "clGetEventInfo",
-    "clFlush",                "clEnqueueReadBuffer", "clEnqueueWriteBuffer",
-    "clEnqueueCopyBuffer",    "clEnqueueFillBuffer", "clEnqueueMapBuffer",
-    "clEnqueueNDRangeKernel", "clEnqueueUnmapMemObject", "clEnqueueMarkerWithWaitList",
-    "clEnqueueReadImage",     "clEnqueueWriteImage",
+    "clRetainMemObject",
+    "clRetainKernel",
+    "clRetainEvent",
+    "clCreateUserEvent",
+    "clSetEventCallback",
+    "clGetEventInfo",
+    "clFlush",
+    "clEnqueueReadBuffer",
+    "clEnqueueWriteBuffer",
+    "clEnqueueCopyBuffer",
+    "clEnqueueFillBuffer",
+    "clEnqueueMapBuffer",
+    "clEnqueueNDRangeKernel",
+    "clEnqueueUnmapMemObject",
+    "clEnqueueMarkerWithWaitList",
+    "clEnqueueReadImage",
+    "clEnqueueWriteImage",
 };
 
 enum { PROMISES = 9 };
@@ -44,11 +55,13 @@ static void start(struct job *job, vow_loop *loop, struct rig *rig, cl_kernel ke
     vow_cl_range range = {.dimensions = 1, .global = {4}};
     vow_cl_box box = {.image = rig->memory[2], .region = {8, 8, 1}, .bytes = SIZE};
     char zero = 0;
-    vow_promise *p = vow_cl_write(rig->queue, part(rig->memory[0]), bytes_of(1),
-                                  VOW_AFTER(vow_delay(loop, 1)));
-    p = vow_cl_copy(rig->queue, part(rig->memory[0]), part(rig->memory[1]), VOW_AFTER(keep(job, p)));
+    vow_promise *p =
+        vow_cl_write(rig->queue, part(rig->memory[0]), bytes_of(1), VOW_AFTER(vow_delay(loop, 1)));
+    p = vow_cl_copy(rig->queue, part(rig->memory[0]), part(rig->memory[1]),
+                    VOW_AFTER(keep(job, p)));
     p = vow_cl_kernel(rig->queue, kernel, &range, VOW_AFTER(keep(job, p)));
-    p = vow_cl_fill(rig->queue, part(rig->memory[2]), ((vow_cl_pattern){&zero, 1}), VOW_AFTER(keep(job, p)));
+    p = vow_cl_fill(rig->queue, part(rig->memory[2]), ((vow_cl_pattern){&zero, 1}),
+                    VOW_AFTER(keep(job, p)));
     p = vow_cl_image_write(rig->queue, &box, bytes_of(2), VOW_AFTER(keep(job, p)));
     p = vow_cl_image_read(rig->queue, &box, NULL, VOW_AFTER(keep(job, p)));
     p = vow_cl_marker(rig->queue, VOW_AFTER(keep(job, p)));
@@ -112,7 +125,8 @@ TEST(a_pipeline_may_fail_at_any_command)
 {
     for (int failing = 0; failing < 9; failing++) {
         struct rig rig = rig_of(loop);
-        cl_program program = clCreateProgramWithSource(rig.context, 1, &(const char *){""}, NULL, NULL);
+        cl_program program =
+            clCreateProgramWithSource(rig.context, 1, &(const char *){""}, NULL, NULL);
         cl_kernel kernel = clCreateKernel(program, "k", NULL);
         struct job job = {{NULL}, 0};
         start(&job, loop, &rig, kernel);
@@ -140,7 +154,8 @@ TEST(a_pipeline_may_be_let_go_at_any_point)
 {
     for (int point = 0; point < 2 * 9; point++) {
         struct rig rig = rig_of(loop);
-        cl_program program = clCreateProgramWithSource(rig.context, 1, &(const char *){""}, NULL, NULL);
+        cl_program program =
+            clCreateProgramWithSource(rig.context, 1, &(const char *){""}, NULL, NULL);
         cl_kernel kernel = clCreateKernel(program, "k", NULL);
         struct job job = {{NULL}, 0};
         start(&job, loop, &rig, kernel);

@@ -51,7 +51,8 @@ static struct rig rig_of(vow_loop *loop, cl_command_queue_properties properties)
     EQ_INT(vow_run(loop, vow_cl_build(loop, rig.device, text, NULL), &rig.program), 0);
     rig.kernel = clCreateKernel(vow_cl_program_of(rig.program), "twice", NULL);
     rig.queue = vow_cl_queue_open(loop, rig.device, properties, NULL);
-    rig.memory = clCreateBuffer(vow_cl_device_context(rig.device), CL_MEM_READ_WRITE, SIZE, NULL, NULL);
+    rig.memory =
+        clCreateBuffer(vow_cl_device_context(rig.device), CL_MEM_READ_WRITE, SIZE, NULL, NULL);
     CHECK(rig.kernel && rig.queue && rig.memory);
     EQ_INT(clSetKernelArg(rig.kernel, 0, sizeof rig.memory, &rig.memory), CL_SUCCESS);
     return rig;
@@ -92,10 +93,12 @@ TEST(a_pipeline_of_kernels_runs_on_the_device)
 
 TEST(commands_of_a_pipeline_follow_one_another_on_the_devices_clock)
 {
-    struct rig rig = rig_of(loop, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE);
+    struct rig rig =
+        rig_of(loop, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE);
     vow_cl_part all = {rig.memory, 0, SIZE};
     float zero = 0;
-    vow_promise *fill = vow_cl_fill(rig.queue, all, ((vow_cl_pattern){&zero, sizeof zero}), VOW_AT_ONCE);
+    vow_promise *fill =
+        vow_cl_fill(rig.queue, all, ((vow_cl_pattern){&zero, sizeof zero}), VOW_AT_ONCE);
     cl_event first = vow_cl_event_of(fill);
     vow_promise *read = vow_cl_read(rig.queue, all, NULL, VOW_AFTER(fill));
     cl_event second = vow_cl_event_of(read);

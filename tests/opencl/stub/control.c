@@ -110,10 +110,12 @@ static struct stub_command room[256]; /* the first ones are what a test asks for
 __attribute__((visibility("default"))) const struct stub *vow_stub(void);
 const struct stub *vow_stub(void)
 {
-    static const struct stub stub = {
-        fail,          called,    stub_run, set_calls, stub_set_forgets, stub_set_backwards,
-        stub_finish,   stub_set_slow, command_count, command, number_of, live, stub_unflushed,
-        lose_devices, stub_call_late, reset};
+    static const struct stub stub = {fail,           called,           stub_run,
+                                     set_calls,      stub_set_forgets, stub_set_backwards,
+                                     stub_finish,    stub_set_slow,    command_count,
+                                     command,        number_of,        live,
+                                     stub_unflushed, lose_devices,     stub_call_late,
+                                     reset};
     noted = room;
     noted_room = sizeof room / sizeof room[0];
     return &stub;

@@ -11,22 +11,22 @@
 
 #define EXPORT __attribute__((visibility("default")))
 /* A call that may be told to fail. */
-#define MAY_FAIL(name)               \
-    cl_int stub_code;                \
+#define MAY_FAIL(name)                 \
+    cl_int stub_code;                  \
     if (stub_fails(#name, &stub_code)) \
-        return stub_code
-#define MAY_FAIL_WITH(name, ret)                   \
-    cl_int stub_code = CL_SUCCESS;                 \
-    if (stub_fails(#name, &stub_code)) {           \
-        if (ret)                                   \
-            *(ret) = stub_code;                    \
-        return NULL;                               \
-    }                                              \
-    if (ret)                                       \
+    return stub_code
+#define MAY_FAIL_WITH(name, ret)         \
+    cl_int stub_code = CL_SUCCESS;       \
+    if (stub_fails(#name, &stub_code)) { \
+        if (ret)                         \
+            *(ret) = stub_code;          \
+        return NULL;                     \
+    }                                    \
+    if (ret)                             \
     *(ret) = CL_SUCCESS
 
-static struct _cl_platform_id platforms[2] = {
-    {{&stub_dispatch, PLATFORM, 1, NULL}, "Stub"}, {{&stub_dispatch, PLATFORM, 1, NULL}, "Other"}};
+static struct _cl_platform_id platforms[2] = {{{&stub_dispatch, PLATFORM, 1, NULL}, "Stub"},
+                                              {{&stub_dispatch, PLATFORM, 1, NULL}, "Other"}};
 static struct _cl_device_id devices[3] = {
     {{&stub_dispatch, DEVICE, 1, NULL}, "Stub GPU", CL_DEVICE_TYPE_GPU},
     {{&stub_dispatch, DEVICE, 1, NULL}, "Stub CPU", CL_DEVICE_TYPE_CPU},
@@ -67,12 +67,18 @@ static cl_int get_platform_info(cl_platform_id platform, cl_platform_info what, 
 {
     MAY_FAIL(clGetPlatformInfo);
     switch (what) {
-    case CL_PLATFORM_NAME: return answer_text(platform->name, room, to, ret_size);
-    case CL_PLATFORM_EXTENSIONS: return answer_text("cl_khr_icd", room, to, ret_size);
-    case CL_PLATFORM_ICD_SUFFIX_KHR: return answer_text("STUB", room, to, ret_size);
-    case CL_PLATFORM_VERSION: return answer_text("OpenCL 1.2 stub", room, to, ret_size);
-    case CL_PLATFORM_PROFILE: return answer_text("FULL_PROFILE", room, to, ret_size);
-    default: return answer_text("vow", room, to, ret_size);
+    case CL_PLATFORM_NAME:
+        return answer_text(platform->name, room, to, ret_size);
+    case CL_PLATFORM_EXTENSIONS:
+        return answer_text("cl_khr_icd", room, to, ret_size);
+    case CL_PLATFORM_ICD_SUFFIX_KHR:
+        return answer_text("STUB", room, to, ret_size);
+    case CL_PLATFORM_VERSION:
+        return answer_text("OpenCL 1.2 stub", room, to, ret_size);
+    case CL_PLATFORM_PROFILE:
+        return answer_text("FULL_PROFILE", room, to, ret_size);
+    default:
+        return answer_text("vow", room, to, ret_size);
     }
 }
 
@@ -100,32 +106,36 @@ static cl_int get_device_info(cl_device_id device, cl_device_info what, size_t r
     MAY_FAIL(clGetDeviceInfo);
     cl_platform_id platform = &platforms[device == &devices[2]];
     switch (what) {
-    case CL_DEVICE_NAME: return answer_text(device->name, room, to, ret_size);
-    case CL_DEVICE_TYPE: return answer(&device->type, sizeof device->type, room, to, ret_size);
-    case CL_DEVICE_PLATFORM: return answer(&platform, sizeof platform, room, to, ret_size);
-    default: return answer_text("", room, to, ret_size);
+    case CL_DEVICE_NAME:
+        return answer_text(device->name, room, to, ret_size);
+    case CL_DEVICE_TYPE:
+        return answer(&device->type, sizeof device->type, room, to, ret_size);
+    case CL_DEVICE_PLATFORM:
+        return answer(&platform, sizeof platform, room, to, ret_size);
+    default:
+        return answer_text("", room, to, ret_size);
     }
 }
 
 /* Counting references of anything. */
-#define COUNTED(Name, type)                          \
-    static cl_int retain_##Name(type object)         \
-    {                                                \
-        if (!object)                                 \
-            return CL_INVALID_VALUE;                 \
-        MAY_FAIL(clRetain##Name);                    \
-        pthread_mutex_lock(&stub_lock);              \
-        stub_hold(object);                           \
-        pthread_mutex_unlock(&stub_lock);            \
-        return CL_SUCCESS;                           \
-    }                                                \
-    static cl_int release_##Name(type object)        \
-    {                                                \
-        MAY_FAIL(clRelease##Name);                   \
-        pthread_mutex_lock(&stub_lock);              \
-        stub_drop(object);                           \
-        pthread_mutex_unlock(&stub_lock);            \
-        return CL_SUCCESS;                           \
+#define COUNTED(Name, type)                   \
+    static cl_int retain_##Name(type object)  \
+    {                                         \
+        if (!object)                          \
+            return CL_INVALID_VALUE;          \
+        MAY_FAIL(clRetain##Name);             \
+        pthread_mutex_lock(&stub_lock);       \
+        stub_hold(object);                    \
+        pthread_mutex_unlock(&stub_lock);     \
+        return CL_SUCCESS;                    \
+    }                                         \
+    static cl_int release_##Name(type object) \
+    {                                         \
+        MAY_FAIL(clRelease##Name);            \
+        pthread_mutex_lock(&stub_lock);       \
+        stub_drop(object);                    \
+        pthread_mutex_unlock(&stub_lock);     \
+        return CL_SUCCESS;                    \
     }
 COUNTED(Context, cl_context)
 COUNTED(CommandQueue, cl_command_queue)
@@ -142,10 +152,10 @@ static void *new_object(enum kind kind, size_t size, void *parent)
     return object;
 }
 
-static cl_context create_context(const cl_context_properties *properties, cl_uint count,
-                                 const cl_device_id *list,
-                                 void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *),
-                                 void *data, cl_int *ret)
+static cl_context
+create_context(const cl_context_properties *properties, cl_uint count, const cl_device_id *list,
+               void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *data,
+               cl_int *ret)
 {
     (void)properties, (void)count, (void)list, (void)notify, (void)data;
     MAY_FAIL_WITH(clCreateContext, ret);
@@ -282,8 +292,8 @@ static cl_int get_event_info(cl_event event, cl_event_info what, size_t room, vo
     return answer(&status, sizeof status, room, to, ret_size);
 }
 
-static cl_int set_callback(cl_event event, cl_int type, void(CL_CALLBACK *fn)(cl_event, cl_int, void *),
-                           void *data)
+static cl_int set_callback(cl_event event, cl_int type,
+                           void(CL_CALLBACK *fn)(cl_event, cl_int, void *), void *data)
 {
     (void)type;
     MAY_FAIL(clSetEventCallback);
@@ -361,8 +371,14 @@ static cl_int end(struct _cl_event *event, cl_event *ret)
     return CL_SUCCESS;
 }
 
-static void act_read(struct _cl_event *e) { memcpy(e->host, e->memory[0]->bytes + e->from, e->size); }
-static void act_write(struct _cl_event *e) { memcpy(e->memory[0]->bytes + e->from, e->host, e->size); }
+static void act_read(struct _cl_event *e)
+{
+    memcpy(e->host, e->memory[0]->bytes + e->from, e->size);
+}
+static void act_write(struct _cl_event *e)
+{
+    memcpy(e->memory[0]->bytes + e->from, e->host, e->size);
+}
 static void act_copy(struct _cl_event *e)
 {
     memmove(e->memory[1]->bytes + e->to, e->memory[0]->bytes + e->from, e->size);
@@ -391,7 +407,8 @@ static cl_int move(struct _cl_event *e, void (*act)(struct _cl_event *), cl_mem 
 }
 
 static cl_int enqueue_read(cl_command_queue queue, cl_mem memory, cl_bool blocking, size_t offset,
-                           size_t size, void *to, cl_uint count, const cl_event *waits, cl_event *ret)
+                           size_t size, void *to, cl_uint count, const cl_event *waits,
+                           cl_event *ret)
 {
     (void)blocking;
     MAY_FAIL(clEnqueueReadBuffer);
@@ -456,9 +473,9 @@ static cl_int enqueue_write_image(cl_command_queue queue, cl_mem image, cl_bool 
                 region[0] * region[1], (void *)(uintptr_t)from, ret);
 }
 
-static void *enqueue_map(cl_command_queue queue, cl_mem memory, cl_bool blocking, cl_map_flags flags,
-                         size_t offset, size_t size, cl_uint count, const cl_event *waits,
-                         cl_event *ret, cl_int *ret_code)
+static void *enqueue_map(cl_command_queue queue, cl_mem memory, cl_bool blocking,
+                         cl_map_flags flags, size_t offset, size_t size, cl_uint count,
+                         const cl_event *waits, cl_event *ret, cl_int *ret_code)
 {
     (void)blocking, (void)flags;
     MAY_FAIL_WITH(clEnqueueMapBuffer, ret_code);
@@ -556,8 +573,10 @@ EXPORT cl_int CL_API_CALL clGetPlatformInfo(cl_platform_id platform, cl_platform
     return get_platform_info(platform, what, room, to, ret_size);
 }
 
-EXPORT cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *ret, cl_uint *ret_count);
-EXPORT cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *ret, cl_uint *ret_count)
+EXPORT cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *ret,
+                                                 cl_uint *ret_count);
+EXPORT cl_int CL_API_CALL clIcdGetPlatformIDsKHR(cl_uint room, cl_platform_id *ret,
+                                                 cl_uint *ret_count)
 {
     return get_platforms(room, ret, ret_count);
 }

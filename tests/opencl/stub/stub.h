@@ -24,9 +24,9 @@ enum stub_calls {
     STUB_CALLS_NO_ERROR, /* as PoCL: none for an event that failed */
     STUB_CALLS_NONE,
     STUB_CALLS_TWICE,
-    STUB_CALLS_EARLY,    /* inside the registration, whatever the status is */
-    STUB_CALLS_WRONG,    /* with status 0 for an event that failed */
-    STUB_CALLS_LATE      /* not before call_late */
+    STUB_CALLS_EARLY, /* inside the registration, whatever the status is */
+    STUB_CALLS_WRONG, /* with status 0 for an event that failed */
+    STUB_CALLS_LATE   /* not before call_late */
 };
 
 enum { STUB_MOST_WAITS = 8 };
@@ -47,13 +47,13 @@ struct stub {
     /* By hand, on the calling thread: at most n runnable commands end with `status`. Gives how
      * many. */
     int (*finish)(int n, cl_int status);
-    void (*slow)(unsigned us);              /* what the thread takes for a command */
+    void (*slow)(unsigned us); /* what the thread takes for a command */
     size_t (*command_count)(void);
     struct stub_command (*command)(size_t i);
     int (*number_of)(cl_event event);
-    size_t (*live)(void);                   /* objects that were not released yet */
-    int (*unflushed)(void);                 /* commands that nobody has flushed */
-    void (*lose_devices)(bool lose);        /* clGetDeviceIDs finds none */
+    size_t (*live)(void);            /* objects that were not released yet */
+    int (*unflushed)(void);          /* commands that nobody has flushed */
+    void (*lose_devices)(bool lose); /* clGetDeviceIDs finds none */
     void (*call_late)(void);
     void (*reset)(void); /* all of the above, as at the start */
 };
