@@ -20,18 +20,22 @@
 VOW_BEGIN
 
 /* The first run calls fn(data); its value is that of all later runs. An error is that of those
- * who wait: the next run tries again. */
+ * who wait: the next run tries again. destroy(data) runs once: when what fn gave has settled, or
+ * at once where fn is not to be called. */
 typedef struct vow_once vow_once;
 VOW_API vow_once *vow_once_new(vow_loop *loop);
 VOW_API vow_once *vow_once_free(vow_once *once);
-#define vow_once_run(once, fn, data) vow_once_run_at(once, fn, data, VOW_HERE)
+#define vow_once_run(once, fn, data) vow_once_run_at(once, fn, data, NULL, VOW_HERE)
+#define vow_once_run_with(once, fn, data, destroy) \
+    vow_once_run_at(once, fn, data, destroy, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_once_run_at(vow_once *once, vow_step_fn *fn, void *data,
-                                                   const char *where);
+                                                   vow_destroy_fn *destroy, const char *where);
 
 /* Values by key, each kept for `ms` milliseconds since it was loaded (0: only as long as the
  * load runs; VOW_FOREVER), at most `most` of them, those asked for longest ago going first. key
  * is valid for load until what it gives has settled. Errors are not kept. drop forgets the
- * value of a key, or of all (NULL); a load under way is not affected, and its value not kept. */
+ * value of a key, or of all (NULL); a load under way is not affected, and its value not kept.
+ * Keeps data, for as long as anything is being loaded. */
 #define VOW_FOREVER UINT64_MAX
 typedef struct vow_cache vow_cache;
 typedef vow_value vow_load_fn(const char *key, void *data);
@@ -47,7 +51,8 @@ VOW_API void vow_cache_drop(vow_cache *cache, const char *key);
  * that came back last, if it is younger than `idle_ms` since then (0: however old) and `check`
  * (may be NULL) gives true for it; else of a new one from `make`; and where `most` are out, when
  * one comes back, first come, first served. Those that fail the check are released. What make
- * fails with is the take's error. data is passed to both. */
+ * fails with is the take's error. Keeps data, for
+ * as long as anything is being taken. */
 typedef struct vow_stock_policy {
     size_t most; /* 1 at least */
     uint64_t idle_ms;

@@ -35,10 +35,12 @@ VOW_API const vow_type *vow_permit_type(void);
 
 /* Takes p. When it has fulfilled, calls fn with its value (borrowed), and keeps a reference of
  * that until what fn gives has settled, which is the result: for permits, and any other value
- * that is to be given back after use. Keeps data. */
-#define vow_using(p, fn, data) vow_using_at(p, fn, data, VOW_HERE)
+ * that is to be given back after use. Keeps data; destroy(data) runs once, before the value is
+ * given back. */
+#define vow_using(p, fn, data) vow_using_at(p, fn, data, NULL, VOW_HERE)
+#define vow_using_with(p, fn, data, destroy) vow_using_at(p, fn, data, destroy, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_using_at(vow_promise *p, vow_then_fn *fn, void *data,
-                                                const char *where);
+                                                vow_destroy_fn *destroy, const char *where);
 
 /* Counts permits. acquire gives a permit for n of them. try gives one, or nothing when it would
  * have to wait, or an error (ENOMEM). add makes more. close lets nobody in any more (those who

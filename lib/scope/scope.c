@@ -58,9 +58,8 @@ static void last(vow_promise *c)
         vow__combine_decide(c, vow_none());
 }
 
-static void nothing(void *state) { (void)state; }
-
-static const struct vow__combine_ops ops = {"scope", input, last, nothing, false};
+/* Nobody but the scope holds it, and the scope takes its state away before it lets go. */
+static const struct vow__combine_ops ops = {"scope", input, last, NULL, false};
 
 /* An error that others hold too (the child's promise) is in a list only as a cause. */
 static vow_error *wrapped(const vow_scope *scope, vow_error *e)

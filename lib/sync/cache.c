@@ -179,7 +179,7 @@ vow_promise *vow_cache_get_at(vow_cache *cache, const char *key, const char *whe
     }
     if (!e)
         return vow__refuse(cache->loop, NULL, NULL, NULL);
-    struct vow__call call = {NULL, cache->load, cache->data, e->key};
+    struct vow__call call = {NULL, cache->load, cache->data, NULL, e->key};
     vow_promise *p = vow__slot_get(&e->slot, call, where);
     e = *place_of(cache, key, hash);
     if (e && !e->slot.filled && !e->slot.flight)

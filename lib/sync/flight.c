@@ -53,7 +53,18 @@ static vow_value ended(vow_value v, void *data)
     return VOW_SAME;
 }
 
-static void end_call(void *data) { unref_flight(data); }
+static void destroy_data(struct vow__call *c)
+{
+    if (c->destroy)
+        c->destroy(c->data);
+}
+
+static void end_call(void *data)
+{
+    struct vow__flight *f = data;
+    destroy_data(&f->call);
+    unref_flight(f);
+}
 
 static void one_gone(void *data)
 {
@@ -93,13 +104,16 @@ static struct vow__flight *new_flight(struct vow__slot *slot, struct vow__call c
 vow_promise *vow__slot_get(struct vow__slot *slot, struct vow__call c, const char *where)
 {
     vow__check_loop(slot->loop, "vow_once_run or vow_cache_get");
-    if (slot->filled)
-        return vow_resolved_at(slot->loop, vow_keep(slot->value), where);
-    if (slot->flight)
-        return join(slot->flight, where);
+    vow_promise *there = slot->filled   ? vow_resolved_at(slot->loop, vow_keep(slot->value), where)
+                         : slot->flight ? join(slot->flight, where)
+                                        : NULL;
+    if (there) {
+        destroy_data(&c);
+        return there;
+    }
     struct vow__flight *f = new_flight(slot, c, where);
     if (!f)
-        return vow__refuse(slot->loop, NULL, NULL, NULL);
+        return vow__refuse(slot->loop, NULL, c.data, c.destroy);
     vow_promise *p;
     if (vow__settled(f->p)) { /* refused */
         p = f->p;
@@ -147,7 +161,8 @@ vow_once *vow_once_free(vow_once *once)
     return NULL;
 }
 
-vow_promise *vow_once_run_at(vow_once *once, vow_step_fn *fn, void *data, const char *where)
+vow_promise *vow_once_run_at(vow_once *once, vow_step_fn *fn, void *data, vow_destroy_fn *destroy,
+                             const char *where)
 {
-    return vow__slot_get(&once->slot, (struct vow__call){fn, NULL, data, NULL}, where);
+    return vow__slot_get(&once->slot, (struct vow__call){fn, NULL, data, destroy, NULL}, where);
 }

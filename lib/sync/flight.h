@@ -25,10 +25,12 @@ struct vow__call {
     vow_step_fn *step;
     vow_load_fn *load;
     void *data;
-    const char *key; /* looked at */
+    vow_destroy_fn *destroy; /* or NULL */
+    const char *key;         /* looked at */
 };
 
-/* The slot's value, or a promise of the flight's outcome, which is started if there is none. */
+/* The slot's value, or a promise of the flight's outcome, which is started if there is none.
+ * Takes the call's data. */
 vow_promise *vow__slot_get(struct vow__slot *slot, struct vow__call call, const char *where);
 /* The slot goes, or is to know nothing of what is under way. Releases the value. */
 void vow__slot_clear(struct vow__slot *slot);

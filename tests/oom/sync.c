@@ -25,7 +25,8 @@ SCENARIO(semaphore)
         return;
     vow_promise *p[4];
     for (int i = 0; i < 4; i++)
-        p[i] = kept(vow_using(vow_semaphore_acquire(s, 1), use_it, NULL));
+        p[i] =
+            kept(vow_using_with(vow_semaphore_acquire(s, 1), use_it, oom_owned(), oom_give_back));
     for (int i = 0; i < 4; i++)
         EXPECT_INT(p[i], 7);
     EQ_INT(vow_semaphore_available(s), 1);
@@ -108,8 +109,8 @@ SCENARIO(once)
     vow_once *once = vow_once_new(loop);
     if (!HAVE_OR_NULL(once))
         return;
-    vow_promise *a = kept(vow_once_run(once, make_seven, NULL));
-    vow_promise *b = kept(vow_once_run(once, make_seven, NULL));
+    vow_promise *a = kept(vow_once_run_with(once, make_seven, oom_owned(), oom_give_back));
+    vow_promise *b = kept(vow_once_run_with(once, make_seven, oom_owned(), oom_give_back));
     EXPECT_INT(a, 7);
     EXPECT_INT(b, 7);
     EXPECT_INT(vow_once_run(once, make_seven, NULL), 7);

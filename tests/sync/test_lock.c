@@ -251,13 +251,13 @@ TEST(using_keeps_the_value_and_gives_what_its_use_gives)
     vow_clock_advance(loop, 10);
     OUTCOME(p, "3");
     EQ_TRACE(seen, "a-clean a-cleaned ~held");
-    p = quiet(vow_using(failure(loop, EIO), start_op, &a));
+    p = quiet(vow_using_with(failure(loop, EIO), start_op, &a, op_destroy));
     vow_poll(loop);
     OUTCOME(p, "!EIO");
-    p = vow_using(vow_resolved(loop, vow_box(&held, op_destroy)), start_op, &a);
+    p = vow_using_with(vow_resolved(loop, vow_box(&held, op_destroy)), start_op, &a, op_destroy);
     vow_poll(loop);
     vow_unref(p);
-    EQ_TRACE(seen, "a-clean a-cleaned ~held a-stopped ~held");
+    EQ_TRACE(seen, "a-clean a-cleaned ~held ~a a-stopped ~a ~held");
 }
 
 TEST(closing_the_loop_rejects_who_waits_and_permits_may_go_later)

@@ -45,6 +45,24 @@ TEST(once_runs_once_for_all_who_ask)
     CHECK(vow_once_free(NULL) == NULL);
 }
 
+static vow_value seven(UNUSED void *data) { return vow_v(7); }
+
+TEST(data_of_a_run_is_destroyed_when_it_has_ended_or_is_not_needed)
+{
+    int gone = 0;
+    vow_once *once = vow_once_new(loop);
+    vow_promise *a = vow_once_run_with(once, seven, &gone, count_destroy);
+    vow_promise *b = vow_once_run_with(once, seven, &gone, count_destroy);
+    EQ_INT(gone, 1); /* b's: a's call is under way */
+    vow_poll(loop);
+    EQ_INT(gone, 2);
+    OUTCOME(vow_once_run_with(once, seven, &gone, count_destroy), "7");
+    EQ_INT(gone, 3);
+    OUTCOME(a, "7");
+    OUTCOME(b, "7");
+    vow_once_free(once);
+}
+
 TEST(once_that_failed_is_tried_again)
 {
     struct source s;
