@@ -18,8 +18,8 @@ VOW_BEGIN
 
 /* Makes the directory and those above it that are missing; one that is there is fine,
  * anything else: EEXIST, ENOTDIR. `mode` less the umask is its permissions; those above can
- * be written to by their owner, too. Fulfils with nothing. Cancel: as vow_file_write says of
- * what has not begun; some may have been made. */
+ * be written to by their owner, too. Fulfils with nothing. A cancelled one may have made some,
+ * or all. */
 #define vow_dir_make(loop, path, mode) vow_dir_make_at(loop, path, mode, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_dir_make_at(vow_loop *loop, const char *path, unsigned mode,
                                                    const char *where);

@@ -89,6 +89,8 @@ struct vow__temp {
 };
 /* 0 or an errno number. */
 int vow__temp_open(struct vow__temp *temp, const char *target, unsigned mode);
+/* As far as the file system has permissions: it is its owner's alone otherwise. */
+void vow__temp_keep_mode(struct vow__temp *temp, unsigned mode);
 /* Renames; `flush`: as a crash would find it. 0 or an errno number, and *ret_call says whose. */
 int vow__temp_place(struct vow__temp *temp, bool flush, const char **ret_call);
 /* Takes it away unless it was placed. Always to be called. */

@@ -107,6 +107,8 @@ static int copy_in_kernel(struct copy *c, int from, int to)
             continue;
         if (n < 0 && errno == ENOSPC)
             return ENOSPC;
+        if (n == 0 && atomic_load(&c->bytes) > 0)
+            return 0;
         if (n <= 0)
             return copy_through_memory(c, from, to);
         if (!advance(c, (uint64_t)n))
@@ -135,8 +137,10 @@ static int copy_from(struct copy *c, int from, const char **ret_call)
     code = vow__temp_open(&temp, c->job.to, 0600);
     if (!code)
         code = copy_bytes(c, from, temp.fd);
-    if (!code && fchmod(temp.fd, s.st_mode & 0777))
-        code = errno;
+    if (!code && atomic_load(&c->job.unwanted))
+        code = ECANCELED; /* an empty file, or shared blocks: nobody has looked */
+    if (!code)
+        vow__temp_keep_mode(&temp, s.st_mode & 0777);
     if (!code)
         code = vow__temp_place(&temp, false, ret_call);
     vow__temp_end(&temp);

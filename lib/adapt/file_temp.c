@@ -53,6 +53,12 @@ int vow__temp_open(struct vow__temp *temp, const char *target, unsigned mode)
     return code;
 }
 
+void vow__temp_keep_mode(struct vow__temp *temp, unsigned mode)
+{
+    int failed = fchmod(temp->fd, (mode_t)mode);
+    (void)failed;
+}
+
 /* A folder that may not be read cannot be flushed, nor can some file systems': then the rename
  * is as safe as it can be. */
 static int flush_folder(const char *path)

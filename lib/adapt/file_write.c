@@ -12,18 +12,18 @@ enum { CHUNK = 1 << 20 }; /* after each a cancel is noticed */
 
 /* What decides who may read the new file, before there is anything in it. 0 or an errno
  * number. */
-static int set_permissions(int fd, unsigned mode, const struct stat *old)
+static int set_permissions(struct vow__temp *temp, unsigned mode, const struct stat *old)
 {
     if (mode)
-        return fchmod(fd, (mode_t)mode) ? errno : 0;
+        return fchmod(temp->fd, (mode_t)mode) ? errno : 0;
     if (!old)
         return 0;
     struct stat own;
-    bool other = fstat(fd, &own) || own.st_uid != old->st_uid || own.st_gid != old->st_gid;
+    bool other = fstat(temp->fd, &own) || own.st_uid != old->st_uid || own.st_gid != old->st_gid;
     /* before the mode, which it cuts; most may not give files away: then it stays ours */
-    int given = other ? fchown(fd, old->st_uid, old->st_gid) : 0;
-    mode_t most = given ? 0777 : 07777;
-    return fchmod(fd, old->st_mode & most) ? errno : 0;
+    int kept_ours = other ? fchown(temp->fd, old->st_uid, old->st_gid) : 0;
+    vow__temp_keep_mode(temp, old->st_mode & (kept_ours ? 0777 : 07777));
+    return 0;
 }
 
 static int write_all(struct vow__file_job *job, int fd)
@@ -53,7 +53,7 @@ static vow_value write_in_pool(void *data)
     int code = vow__temp_open(&temp, job->path, job->mode || replaces ? 0600 : 0666);
     if (!code) {
         call = "chmod";
-        code = set_permissions(temp.fd, job->mode, replaces ? &s : NULL);
+        code = set_permissions(&temp, job->mode, replaces ? &s : NULL);
     }
     if (!code) {
         call = "write";

@@ -27,7 +27,7 @@ static void remove_tree(vow_loop *loop, const struct dir *dir)
     CHECK(access(dir->path, F_OK) != 0);
 }
 
-/* The rest of a walk: "depth:name" of each, sorted, errors as their numbers. */
+/* The rest of a walk: "depth:name" of each, "@" behind links, sorted, errors as their numbers. */
 struct found {
     char text[512];
     int count, errors;
@@ -44,11 +44,13 @@ static struct found all_of(vow_loop *loop, vow_dir *d)
         int code = vow_run(loop, vow_dir_next(d), &v);
         if (!code && vow_is_none(v))
             break;
+        CHECK(found.count < 64);
         names[found.count] = malloc(300);
         if (code)
             snprintf(names[found.count], 300, "error:%d", code);
         else
-            snprintf(names[found.count], 300, "%u:%s", vow_entry_of(v)->depth, vow_entry_of(v)->name);
+            snprintf(names[found.count], 300, "%u:%s%s", vow_entry_of(v)->depth,
+                     vow_entry_of(v)->name, vow_entry_of(v)->kind == VOW_FILE_LINK ? "@" : "");
         found.errors += code != 0;
         found.count++;
         vow_release(v);
@@ -78,7 +80,7 @@ TEST(gives_what_is_in_a_directory_and_then_nothing)
     make(&dir, "b");
     touch(&dir, "b/c");
     link_to(&dir, "d", "a");
-    EQ_TEXT(walk(loop, dir.path, 0).text, "0:a 0:b 0:d");
+    EQ_TEXT(walk(loop, dir.path, 0).text, "0:a 0:b 0:d@");
     vow_dir *d = vow_dir_open(loop, dir.path, 0);
     EQ_INT(all_of(loop, d).count, 3);
     EQ_INT(all_of(loop, d).count, 0); /* and ever after */
@@ -148,9 +150,9 @@ TEST(links_are_not_followed_unless_asked_for)
     link_to(&dir, "l", "a");
     link_to(&dir, "nowhere", "gone");
     link_to(&dir, "self", "self");
-    EQ_TEXT(walk(loop, dir.path, VOW_DIR_DEEP).text, "0:a 0:l 0:nowhere 0:self 1:x");
+    EQ_TEXT(walk(loop, dir.path, VOW_DIR_DEEP).text, "0:a 0:l@ 0:nowhere@ 0:self@ 1:x");
     EQ_TEXT(walk(loop, dir.path, VOW_DIR_DEEP | VOW_DIR_FOLLOW).text,
-            "0:a 0:l 0:nowhere 0:self 1:x 1:x");
+            "0:a 0:l 0:nowhere@ 0:self@ 1:x 1:x");
     EQ_TEXT(walk(loop, in(&dir, "l"), 0).text, "0:x"); /* the one that was asked for */
     remove_tree(loop, &dir);
 }
@@ -166,7 +168,7 @@ TEST(a_loop_of_links_is_an_error_and_the_walk_goes_on)
     struct found found = walk(loop, dir.path, VOW_DIR_DEEP | VOW_DIR_FOLLOW);
     EQ_INT(found.errors, 2);
     HAS_TEXT(found.text, "0:a 0:z 1:b 1:top 2:up error:40 error:40");
-    EQ_TEXT(walk(loop, dir.path, VOW_DIR_DEEP).text, "0:a 0:z 1:b 1:top 2:up");
+    EQ_TEXT(walk(loop, dir.path, VOW_DIR_DEEP).text, "0:a 0:z 1:b 1:top@ 2:up@");
     remove_tree(loop, &dir);
 }
 
