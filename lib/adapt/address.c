@@ -121,13 +121,11 @@ int vow_address_parse(vow_address *ret, const char *text)
     return (bracket ? parse_v6 : vow_address_ip)(ret, host, (uint16_t)port);
 }
 
-/* What the kernel has said; it cuts what does not fit, which nothing does not. */
+/* What the kernel has said. */
 static int told(vow_address *ret, vow_address *a, int result)
 {
     if (result)
         return errno;
-    if (a->size > sizeof a->storage)
-        a->size = sizeof a->storage;
     *ret = *a;
     return 0;
 }

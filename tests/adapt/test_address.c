@@ -46,6 +46,7 @@ TEST_PLAIN(what_is_no_address_is_refused_and_nothing_written)
         "",          "host",     "localhost:80", "1.2.3",      "1.2.3.4:",    "1.2.3.4:65536",
         "1.2.3.4:x", "1.2.3.4:+1", "1.2.3.4:000080", "[::1]x", "[::1]:",      "[::1",
         "::1]:80",   "[1.2.3.4]:80", ":80",      "unix:",      "1.2.3.4:80 ", "fe80::1%",
+        "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd",
     };
     vow_address a = {.size = 0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

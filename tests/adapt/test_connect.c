@@ -371,6 +371,12 @@ TEST(options_of_the_connection)
     EQ_INT(vow_run(loop, vow_sock_connect(loop, "127.0.0.1", text_of_port(port)), &v), 0);
     EQ_INT(option_of(vow_stream_fd(vow_stream_of(v)), IPPROTO_TCP, TCP_NODELAY), 1);
     vow_release(v);
+    EQ_INT(vow_address_ip(&local, "127.0.0.6", free_port()), 0);
+    EQ_INT(vow_run(loop, vow_sock_connect_to(loop, address_value("127.0.0.1", port), &options), &v),
+           0);
+    EQ_INT(vow_address_local(&told, vow_stream_fd(vow_stream_of(v))), 0);
+    CHECK(vow_address_equal(&told, &local));
+    vow_release(v);
     EQ_INT(vow_address_ip(&local, "192.0.2.1", 0), 0);
     vow_promise *p = vow_sock_connect_to(loop, address_value("127.0.0.1", port), &options);
     EQ_INT(vow_run(loop, p, NULL), EADDRNOTAVAIL);

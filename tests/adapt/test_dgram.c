@@ -71,6 +71,30 @@ TEST(a_send_waits_for_room_in_the_peers_queue)
     close(peer);
 }
 
+/* There is room for some of them, then for some more. */
+TEST(many_sends_wait_and_go_in_order)
+{
+    enum { MANY = 100 };
+    int peer, got = 0;
+    char bytes[8];
+    vow_dgram *d = make_pair(loop, &peer);
+    vow_promise *p[MANY];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(bytes, sizeof bytes, "%d", i);
+        p[i] = vow_dgram_send_buf(d, NULL, vow_buf_copy(bytes, strlen(bytes) + 1));
+    }
+    while (got < MANY) {
+        vow_poll(loop);
+        vow_clock_advance(loop, 64);
+        while (recv(peer, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+            EQ_INT(atoi(bytes), got++);
+    }
+    for (int i = 0; i < MANY; i++)
+        EQ_INT(vow_run(loop, p[i], NULL), 0);
+    vow_dgram_unref(d);
+    close(peer);
+}
+
 TEST(a_cancelled_send_is_not_sent_and_the_next_is)
 {
     int peer;
@@ -181,8 +205,9 @@ TEST(a_socket_as_a_value)
 {
     int peer;
     vow_dgram *d = make_pair(loop, &peer);
-    vow_value v = vow_dgram_value(vow_dgram_ref(d));
+    vow_value v = vow_dgram_value(vow_dgram_ref(d)), w = vow_keep(v);
     EQ_PTR(vow_dgram_of(v), d);
+    vow_release(w);
     CHECK(vow_is(v, vow_dgram_type()));
     vow_release(v);
     CHECK(vow_dgram_fd(d) >= 0);

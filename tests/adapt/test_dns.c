@@ -37,6 +37,10 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     int code = hints && hints->ai_flags & AI_NUMERICHOST ? 0 : begin();
+    if (code == 0 && strcmp(host, "two.addresses") == 0) {
+        code = real("127.0.0.1", service, hints, ret);
+        return code ? code : real("127.0.0.2", service, hints, &(*ret)->ai_next);
+    }
     return code ? code : real(host, service, hints, ret);
 }
 
@@ -244,6 +248,24 @@ TEST_PLAIN(closing_the_loop_waits_for_no_name)
     set_system(false, EAI_NONAME, 0);
     while (vow_test_blocks() != blocks) /* under the test's time limit */
         sched_yield();
+}
+
+/* scenario 146 */
+TEST(a_connection_by_name_says_at_which_addresses_it_failed)
+{
+    well_again();
+    uint16_t port;
+    char text[8];
+    vow_value v;
+    if (cannot_look_up())
+        return;
+    close(net_listen(&port));
+    snprintf(text, sizeof text, "%u", port);
+    EQ_INT(vow_run(loop, vow_sock_connect(loop, "two.addresses", text), &v), ECONNREFUSED);
+    HAS_TEXT(vow_error_message(vow_as_error(v)), "connect two.addresses:");
+    HAS_TEXT(vow_error_message(vow_as_error(v)), " at 127.0.0.2:");
+    HAS_TEXT(vow_error_message(vow_error_suppressed(vow_as_error(v))), " at 127.0.0.1:");
+    vow_release(v);
 }
 
 TEST(an_address_becomes_a_name)

@@ -320,6 +320,26 @@ TEST(with_as_many_open_as_allowed_the_next_client_waits)
     close(late);
 }
 
+TEST(of_several_that_wait_as_many_are_served_as_allowed)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 2});
+    vow_promise *p[3];
+    int peer[3];
+    for (int i = 0; i < 3; i++) {
+        p[i] = vow_accept(l);
+        peer[i] = net_connect(vow_listener_port(l));
+    }
+    vow_poll(loop);
+    vow_poll(loop);
+    EQ_INT(vow_state(p[1]), VOW_FULFILLED);
+    EQ_INT(vow_state(p[2]), VOW_PENDING);
+    for (int i = 0; i < 3; i++) {
+        EQ_INT(vow_run(loop, p[i], NULL), 0);
+        close(peer[i]);
+    }
+    vow_listener_close(l);
+}
+
 TEST(a_dropped_connection_makes_room_again)
 {
     vow_listener *l = listen_with(loop, &(vow_listen_options){.most = 1});

@@ -159,6 +159,13 @@ TEST(packets_that_nobody_saw_wait_in_order_for_the_next_receives)
     EQ_PACKET(vow_dgram_receive(d, 10), "one");
     EQ_PACKET(vow_dgram_receive(d, 10), "two");
     EQ_PACKET(vow_dgram_receive(d, 10), "three");
+    plain_send(fd, &a, "four");
+    plain_send(fd, &a, "five");
+    receive_unseen(loop, d, p);
+    vow_unref(p[0]); /* the other way round */
+    vow_unref(p[1]);
+    EQ_PACKET(vow_dgram_receive(d, 10), "four");
+    EQ_PACKET(vow_dgram_receive(d, 10), "five");
     vow_dgram_unref(d);
     close(fd);
 }

@@ -120,6 +120,22 @@ TEST(connecting_waits_for_room_in_the_listeners_queue)
     vow_listener_close(l);
 }
 
+TEST(a_listener_that_closes_refuses_who_waited_for_room)
+{
+    vow_listener *l = vow_unix_listen(loop, "@", 1);
+    vow_promise *p[4];
+    for (int i = 0; i < 4; i++)
+        vow_mark_handled(
+            p[i] = vow_sock_connect_to(loop, vow_address_value(vow_listener_address(l)), NULL));
+    vow_poll(loop);
+    EQ_INT(vow_state(p[3]), VOW_PENDING);
+    vow_listener_close(l);
+    vow_clock_advance(loop, 1000);
+    EQ_INT(vow_run(loop, p[3], NULL), ECONNREFUSED);
+    for (int i = 0; i < 3; i++)
+        vow_unref(p[i]); /* some of them were in the queue */
+}
+
 TEST(a_pair_of_streams)
 {
     vow_stream *s[2];
@@ -134,6 +150,9 @@ TEST(a_pair_of_streams)
     vow_stream_unref(s[0]);
     vow_stream_unref(s[1]);
     EQ_INT(vow_unix_peer_of(&peer, -1), EBADF);
+    int alone = socket(AF_UNIX, SOCK_STREAM, 0);
+    EQ_INT(vow_unix_peer_of(&peer, alone), ENOTCONN);
+    close(alone);
 }
 
 TEST(datagrams_by_path_and_their_senders)
@@ -347,6 +366,9 @@ TEST(a_send_or_receive_that_cannot_begin)
     EQ_INT(vow_run(loop, vow_unix_send(s[0], &none), NULL), EINVAL);
     m.fd_count = 254;
     EQ_INT(vow_run(loop, vow_unix_send(s[0], &m), NULL), EINVAL);
+    vow_dgram *d = vow_unix_dgram(loop, NULL);
+    EQ_INT(vow_run(loop, vow_dgram_send_message(d, &m), NULL), EMSGSIZE);
+    vow_dgram_unref(d);
     m = (vow_message){.bytes = "x", .size = 1, .fds = (int[]){-1}, .fd_count = 1};
     EQ_INT(vow_run(loop, vow_unix_send(s[0], &m), NULL), EBADF);
     vow_promise *busy = vow_stream_read(s[0], 1), *waits = vow_unix_receive(s[1], 1);
@@ -357,6 +379,7 @@ TEST(a_send_or_receive_that_cannot_begin)
     vow_stream_close(s[1]);
     EQ_INT(vow_run(loop, waits, NULL), EBADF);
     EQ_INT(vow_run(loop, vow_unix_receive(s[1], 1), NULL), EBADF);
+    EQ_INT(vow_run(loop, vow_unix_send(s[1], &m), NULL), EBADF);
     m.fd_count = 0;
     EQ_INT(vow_run(loop, vow_unix_send(s[0], &m), NULL), EPIPE);
     vow_stream_unref(s[0]);
