@@ -141,9 +141,7 @@ static int child(vow_loop *loop, vow_cl_queue *queue, vow_promise *pending)
     vow_unref(p);
     vow_mark_handled(pending);
     ok = ok && vow_loop_after_fork(loop) == 0;
-    vow_value v;
-    ok = ok && vow_run(loop, pending, &v) == VOW_EFORK;
-    vow_release(v);
+    ok = vow_run(loop, pending, NULL) == VOW_EFORK && ok;
     vow_cl_queue_unref(queue);
     return ok ? 0 : 1;
 }
