@@ -246,6 +246,7 @@ TEST(what_it_gives_has_types)
     vow_value v;
     EQ_INT(vow_run(loop, vow_process_start(loop, SHELL("true"), NULL), &v), 0);
     CHECK(vow_is(v, vow_process_type()));
+    EQ_UINT(vow_process_type()->count(vow_process_of(v)), 1);
     vow_promise *wait = vow_process_wait(vow_process_of(v));
     vow_release(v);
     EQ_INT(vow_run(loop, wait, &v), 0);
