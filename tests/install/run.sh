@@ -133,7 +133,8 @@ cmake_config() {
 
 cmake_build() { # ARGUMENT... : from a CMake project, each form of the library there is
     cmake_config cmake "$@" && cmake --build "$work/cmake" && "$work/cmake/prog" &&
-        "$work/cmake/prog-static" && "$work/cmake/prog-http" && "$work/cmake/prog-tls" && readelf -d "$work/cmake/prog" | grep 'NEEDED.*libvow.so.0' &&
+        "$work/cmake/prog-static" && "$work/cmake/prog-http" && "$work/cmake/prog-tls" &&
+        readelf -d "$work/cmake/prog" | grep 'NEEDED.*libvow.so.0' &&
         needs "$work/cmake/prog" && readelf -d "$work/cmake/prog-static" | grep 'NEEDED.*libevent_core'
 }
 
