@@ -151,9 +151,9 @@ vow_promise *vow_dgram_send_buf_at(vow_dgram *d, const vow_address *to, vow_buf 
 {
     if (!buf)
         return vow__op_no_memory(d->member.loop);
-    return start(
-        d, &(vow_message){.bytes = vow_buf_bytes(buf), .size = vow_buf_size(buf), .to = to}, buf,
-        where);
+    return start(d,
+                 &(vow_message){.bytes = vow_buf_bytes(buf), .size = vow_buf_size(buf), .to = to},
+                 buf, where);
 }
 
 vow_promise *vow_dgram_send_message_at(vow_dgram *d, const vow_message *message, const char *where)

@@ -148,7 +148,8 @@ vow_promise *vow_dns_name_at(vow_loop *loop, const vow_address *address, const c
         return refused;
     if (family != AF_INET && family != AF_INET6)
         return vow_resolved_at(
-            loop, vow_fail_at(where, vow_gai_domain(), EAI_FAMILY, "the name of an address"), where);
+            loop, vow_fail_at(where, vow_gai_domain(), EAI_FAMILY, "the name of an address"),
+            where);
     struct reverse *r = vow__alloc(sizeof *r);
     if (!r)
         return vow__op_no_memory(loop);

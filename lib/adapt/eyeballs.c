@@ -313,8 +313,7 @@ vow_promise *vow__connect_race(struct vow__connecting *op, vow_value addresses)
         vow__connect_release(op);
         return p;
     }
-    vow_resolver *resolver =
-        vow__op_begin(op->loop, op, stop, vow__connect_release, op->where, &p);
+    vow_resolver *resolver = vow__op_begin(op->loop, op, stop, vow__connect_release, op->where, &p);
     if (!resolver)
         return p;
     op->resolver = resolver;

@@ -283,8 +283,8 @@ static int open_all(vow_listener *l, const vow_address *address, const vow_liste
     int failed = vow_address_local(&l->address, fd);
     if (!failed && o->shed && (l->reserve = open_reserve()) < 0)
         failed = errno;
-    if (!failed && vow__watch_init(l->member.loop, &l->watch, fd, EV_READ | EV_PERSIST,
-                                   on_acceptable, l))
+    if (!failed &&
+        vow__watch_init(l->member.loop, &l->watch, fd, EV_READ | EV_PERSIST, on_acceptable, l))
         failed = ENOMEM;
     return failed;
 }

@@ -55,7 +55,8 @@ int vow__packet_receive(vow_packet **packet, int fd)
                              .msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = p->fd_count ? room.bytes : NULL,
-                             .msg_controllen = p->fd_count ? CMSG_SPACE(p->fd_count * sizeof(int)) : 0};
+                             .msg_controllen =
+                                 p->fd_count ? CMSG_SPACE(p->fd_count * sizeof(int)) : 0};
     bool fds = p->fd_count > 0;
     ssize_t n;
     while ((n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)

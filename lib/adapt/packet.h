@@ -19,8 +19,8 @@ union vow__fds_room {
 
 struct vow_packet {
     size_t count;
-    vow_dgram *home; /* a reference of where it goes unless somebody sees it; or NULL */
-    uint64_t number; /* of those that came home from there: keeps their order */
+    vow_dgram *home;  /* a reference of where it goes unless somebody sees it; or NULL */
+    uint64_t number;  /* of all that were received there: keeps their order */
     vow_packet *next; /* while it is home */
     vow_buf *buf;
     vow_address from;

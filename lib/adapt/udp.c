@@ -25,7 +25,10 @@ static int set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) ? errno : 0;
 }
 
-static int set_flag(int fd, int name, bool wanted) { return wanted ? set(fd, SOL_SOCKET, name, 1) : 0; }
+static int set_flag(int fd, int name, bool wanted)
+{
+    return wanted ? set(fd, SOL_SOCKET, name, 1) : 0;
+}
 
 static int apply(int fd, int family, const vow_udp_options *o)
 {
@@ -78,17 +81,17 @@ static int change_membership(vow_dgram *d, const vow_address *group, const char 
     if (vow_address_family(group) != d->family)
         return EAFNOSUPPORT;
     if (d->family == AF_INET) {
-        struct ip_mreqn four = {
-            .imr_multiaddr = ((const struct sockaddr_in *)&group->storage)->sin_addr,
-            .imr_ifindex = (int)index};
+        struct ip_mreqn four = {.imr_multiaddr =
+                                    ((const struct sockaddr_in *)&group->storage)->sin_addr,
+                                .imr_ifindex = (int)index};
         return setsockopt(d->fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &four,
                           sizeof four)
                    ? errno
                    : 0;
     }
-    struct ipv6_mreq six = {
-        .ipv6mr_multiaddr = ((const struct sockaddr_in6 *)&group->storage)->sin6_addr,
-        .ipv6mr_interface = index};
+    struct ipv6_mreq six = {.ipv6mr_multiaddr =
+                                ((const struct sockaddr_in6 *)&group->storage)->sin6_addr,
+                            .ipv6mr_interface = index};
     return setsockopt(d->fd, IPPROTO_IPV6, join ? JOIN_V6 : LEAVE_V6, &six, sizeof six) ? errno : 0;
 }
 

@@ -102,7 +102,8 @@ vow_promise *vow_unix_send_at(vow_stream *s, const vow_message *message, const c
         return refused;
     if (message->size == 0 || message->fd_count > VOW__MOST_FDS)
         return vow__op_failed(s->member.loop, EINVAL, "send descriptors", where);
-    struct passing op = {.where = where, .sending = true, .message = *message, .size = message->size};
+    struct passing op = {
+        .where = where, .sending = true, .message = *message, .size = message->size};
     op.message.to = NULL;
     return start(s, &op);
 }

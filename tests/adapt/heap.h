@@ -12,7 +12,7 @@
 #include "harness.h"
 
 static struct {
-    size_t now, most; /* bytes */
+    size_t now, most;  /* bytes */
 } heap = {1 << 20, 0}; /* more than what was there before may be given back */
 
 /* A slab of promises takes twice its size of addresses, so that it can be aligned in there;

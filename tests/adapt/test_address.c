@@ -8,14 +8,14 @@
 #include "harness.h"
 
 /* Parsed and written again. */
-#define EQ_AGAIN(text, expected)                                           \
-    do {                                                                   \
-        vow_address a_;                                                    \
-        char again_[VOW_ADDRESS_TEXT];                                     \
-        EQ_INT(vow_address_parse(&a_, text), 0);                           \
-        size_t size_ = vow_address_text(&a_, again_, sizeof again_);       \
-        EQ_TEXT(again_, expected);                                         \
-        EQ_UINT(size_, strlen(again_));                                    \
+#define EQ_AGAIN(text, expected)                                     \
+    do {                                                             \
+        vow_address a_;                                              \
+        char again_[VOW_ADDRESS_TEXT];                               \
+        EQ_INT(vow_address_parse(&a_, text), 0);                     \
+        size_t size_ = vow_address_text(&a_, again_, sizeof again_); \
+        EQ_TEXT(again_, expected);                                   \
+        EQ_UINT(size_, strlen(again_));                              \
     } while (0)
 
 TEST_PLAIN(text_becomes_an_address_and_text_again)
@@ -43,9 +43,24 @@ TEST_PLAIN(an_interface_is_kept_by_name_or_number)
 TEST_PLAIN(what_is_no_address_is_refused_and_nothing_written)
 {
     static const char *const bad[] = {
-        "",          "host",     "localhost:80", "1.2.3",      "1.2.3.4:",    "1.2.3.4:65536",
-        "1.2.3.4:x", "1.2.3.4:+1", "1.2.3.4:000080", "[::1]x", "[::1]:",      "[::1",
-        "::1]:80",   "[1.2.3.4]:80", ":80",      "unix:",      "1.2.3.4:80 ", "fe80::1%",
+        "",
+        "host",
+        "localhost:80",
+        "1.2.3",
+        "1.2.3.4:",
+        "1.2.3.4:65536",
+        "1.2.3.4:x",
+        "1.2.3.4:+1",
+        "1.2.3.4:000080",
+        "[::1]x",
+        "[::1]:",
+        "[::1",
+        "::1]:80",
+        "[1.2.3.4]:80",
+        ":80",
+        "unix:",
+        "1.2.3.4:80 ",
+        "fe80::1%",
         "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd",
     };
     vow_address a = {.size = 0};
@@ -106,9 +121,9 @@ TEST_PLAIN(the_parts_of_an_address)
 
 TEST_PLAIN(equal_is_what_leads_to_the_same_place)
 {
-    static const char *const texts[] = {"1.2.3.4:5",       "1.2.3.5:5",       "1.2.3.4:6",
-                                        "[::1]:5",         "[::2]:5",         "[fe80::1%1]:5",
-                                        "[fe80::1%2]:5",   "unix:/a",         "unix:@a"};
+    static const char *const texts[] = {"1.2.3.4:5",     "1.2.3.5:5", "1.2.3.4:6",
+                                        "[::1]:5",       "[::2]:5",   "[fe80::1%1]:5",
+                                        "[fe80::1%2]:5", "unix:/a",   "unix:@a"};
     enum { N = sizeof texts / sizeof *texts };
     vow_address a[N], b[N];
     for (int i = 0; i < N; i++) {

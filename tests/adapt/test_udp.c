@@ -278,8 +278,8 @@ TEST(a_datagram_too_large_to_send)
 TEST(options_are_set)
 {
     vow_address a, taken, six;
-    vow_udp_options shared = {.reuse_address = true, .reuse_port = true, .broadcast = true,
-                              .receive_bytes = 32768};
+    vow_udp_options shared = {
+        .reuse_address = true, .reuse_port = true, .broadcast = true, .receive_bytes = 32768};
     EQ_INT(vow_address_parse(&a, "127.0.0.1:0"), 0);
     vow_dgram *d = vow_udp_open(loop, &a, &shared);
     EQ_INT(vow_dgram_address(d, &taken), 0);

@@ -314,7 +314,8 @@ TEST(descriptors_that_there_is_no_room_for_leave_no_leak)
     for (int room = 0; room <= 20; room++) {
         vow_value v;
         EQ_INT(vow_run(loop, room % 2 ? vow_unix_send(s[0], &m) : vow_dgram_send_message(d[0], &m),
-                       NULL), 0);
+                       NULL),
+               0);
         struct rlimit limit = net_limit_descriptors(room);
         vow_promise *p = room % 2 ? vow_unix_receive(s[1], 10) : vow_dgram_receive(d[1], 10);
         int code = vow_run(loop, p, &v);
