@@ -44,7 +44,8 @@ VOW_API VOW_NODISCARD vow_promise *vow_cl_wait_at(vow_loop *loop, cl_event event
 
 /* Gives a user event of `context` that commands can wait for; release it with
  * clReleaseEvent. Takes p. It is set exactly once: CL_COMPLETE when p fulfils,
- * VOW_CL_REJECTED when it rejects (p counts as handled), also when the loop closes first.
+ * VOW_CL_REJECTED when it rejects (p counts as handled), also when the loop closes first;
+ * VOW_CL_UNWANTED at once where there is no memory to wait for p.
  * NULL: it could not be made, p is dropped, *ret_code (may be NULL) says why. */
 #define vow_cl_user_event(loop, context, p, ret_code) \
     vow_cl_user_event_at(loop, context, p, ret_code, VOW_HERE)
