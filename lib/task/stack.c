@@ -37,6 +37,13 @@ static size_t guard_bytes(void)
     return page > 16384 ? page : 16384;
 }
 
+/* A mapping in which a fiber has that much room. */
+static size_t mapping_of(size_t room)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (room + OVERHEAD + guard_bytes() + page - 1) & ~(page - 1);
+}
+
 /* Guards. Mappings are the process's, and so are these. */
 
 enum vow__guard vow__stack_guard = GUARD_BEST;
@@ -186,7 +193,7 @@ struct vow__stacks *vow__stacks_of(vow_loop *loop)
     if (!s)
         return NULL;
     vow__member_join(&s->member, loop, close_stacks);
-    s->bytes = (size_t)128 << 10;
+    s->bytes = mapping_of((size_t)112 << 10);
     s->keep = 128;
     loop->stacks = s;
     return s;
@@ -220,7 +227,6 @@ void vow__stack_give(vow_loop *loop, struct vow__stack *stack)
 int vow_fiber_stacks(vow_loop *loop, size_t bytes, size_t keep)
 {
     vow__check_loop(loop, "vow_fiber_stacks");
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (loop->closing)
         return VOW_ECLOSED;
     if (bytes > SIZE_MAX / 2 || (bytes && bytes < VOW_FIBER_LEAST))
@@ -231,7 +237,7 @@ int vow_fiber_stacks(vow_loop *loop, size_t bytes, size_t keep)
     s->keep = keep;
     if (bytes) {
         unmap_all(s, 0); /* those in use go when they are given back */
-        s->bytes = (bytes + OVERHEAD + guard_bytes() + page - 1) & ~(page - 1);
+        s->bytes = mapping_of(bytes);
     }
     unmap_all(s, keep);
     return 0;
