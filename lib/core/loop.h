@@ -179,6 +179,13 @@ uint16_t vow__site_number(const char *where);
 const char *vow__site_text(uint16_t site); /* NULL for 0 */
 bool vow__places_wanted(void);
 
+/* The hooks of a resolver that has not been used are not to run any more. */
+static inline void vow__unhook(vow_resolver *r)
+{
+    vow_promise *p = (vow_promise *)r;
+    p->stop = p->destroy = NULL;
+}
+
 /* A new line with one handle; NULL when refused. The kind's own fields are the caller's. */
 static inline vow_promise *vow__new_line(vow_loop *loop, enum vow__kind kind, const char *where)
 {

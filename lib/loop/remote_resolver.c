@@ -22,9 +22,8 @@ enum {
 struct vow_remote_resolver {
     struct vow__errand errand; /* first */
     atomic_uint word; /* whoever takes away the last of PROMISE, NODE and HOLDERs frees it */
-    bool arriving;    /* loop's thread, as `resolver` */
     vow_value outcome;
-    vow_resolver *resolver; /* NULL once the promise has ended */
+    vow_resolver *resolver; /* loop's thread; NULL once the promise has ended */
 };
 
 static void free_unheld(vow_remote_resolver *r, unsigned word)
@@ -44,14 +43,12 @@ static void take_away(vow_remote_resolver *r, unsigned what)
 /* There is no stopping another thread; it may ask vow_remote_is_wanted. */
 static void nothing_to_stop(void *data) { (void)data; }
 
-/* The promise has settled, was cancelled or dropped. Dispatch goes on waiting only for a
+/* The promise was cancelled, dropped or lost. Dispatch goes on waiting only for a
  * node that is sure to come: the claimer is just about to post it. */
 static void promise_ended(void *data)
 {
     vow_remote_resolver *r = data;
     r->resolver = NULL;
-    if (r->arriving)
-        return; /* it takes PROMISE away with NODE */
     /* relaxed: nothing is handed over with it; a claimer that comes too late releases its
      * own value */
     unsigned was = atomic_fetch_or_explicit(&r->word, GONE, memory_order_relaxed);
@@ -60,17 +57,20 @@ static void promise_ended(void *data)
     take_away(r, PROMISE);
 }
 
-/* The claimer's outcome is here, on the loop's thread. */
+/* The claimer's outcome is here, on the loop's thread. The promise ends by our own hand,
+ * which needs no hook: most then settle straight down. */
 static void arrive(vow_remote_resolver *r)
 {
-    bool pending = r->resolver != NULL;
-    r->arriving = true;
-    if (pending)
-        vow_resolve(r->resolver, r->outcome);
-    else
+    vow_resolver *resolver = r->resolver;
+    r->resolver = NULL;
+    if (resolver) {
+        vow__unhook(resolver);
+        vow_resolve(resolver, r->outcome);
+    } else {
         vow_release(r->outcome);
+    }
     vow__errand_end(&r->errand);
-    take_away(r, pending ? PROMISE | NODE : NODE);
+    take_away(r, resolver ? PROMISE | NODE : NODE);
 }
 
 /* Also when the loop closes: settle() has said that it settled. In a forked child there is
