@@ -41,7 +41,8 @@ static vow_value on_bytes(vow_value v, void *data)
 static vow_value read_on(void *data)
 {
     struct tail *tail = data;
-    return vow_v(vow_then(vow_file_pread(vow_current(), tail->file, tail->offset, 65536), on_bytes, tail));
+    return vow_v(
+        vow_then(vow_file_pread(vow_current(), tail->file, tail->offset, 65536), on_bytes, tail));
 }
 
 static vow_value write_line(void *data)

@@ -21,12 +21,12 @@ struct vow_dir {
     struct vow__member member;
     size_t count; /* references; one is the waiter's */
     struct vow__walk *walk;
-    vow_promise *job;              /* reads ahead; or NULL */
-    vow_resolver *waiter;          /* of vow_dir_next, or NULL */
-    struct vow__record_home home;  /* of the entry given last */
-    struct vow__record *back;      /* it has come back, and is the next one; or NULL */
-    int64_t depth;                 /* of the entry given last, when that is a directory */
-    int64_t skip;                  /* what is deeper is left out */
+    vow_promise *job;             /* reads ahead; or NULL */
+    vow_resolver *waiter;         /* of vow_dir_next, or NULL */
+    struct vow__record_home home; /* of the entry given last */
+    struct vow__record *back;     /* it has come back, and is the next one; or NULL */
+    int64_t depth;                /* of the entry given last, when that is a directory */
+    int64_t skip;                 /* what is deeper is left out */
     const char *where;
 };
 
@@ -154,8 +154,8 @@ static void read_ahead(vow_dir *d)
         vow__walk_leave(d->walk, (size_t)d->skip + 1);
     d->walk->where = d->where;
     atomic_store(&d->walk->busy, true);
-    vow_promise *p = vow_work_at(loop, vow__pool_files(), work, vow__walk_ref(d->walk), work_ended,
-                                 d->where);
+    vow_promise *p =
+        vow_work_at(loop, vow__pool_files(), work, vow__walk_ref(d->walk), work_ended, d->where);
     d->job = vow_handle_at(p, on_read, d, NULL, d->where);
     if (!vow__settled(d->job))
         return;

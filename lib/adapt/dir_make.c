@@ -88,8 +88,8 @@ struct removal {
     struct vow__file_job *job;
     DIR *dir; /* where we are; NULL: nowhere */
     struct above *above;
-    char *names; /* each with its NUL */
-    size_t depth, length;           /* of the two: used */
+    char *names;                   /* each with its NUL */
+    size_t depth, length;          /* of the two: used */
     size_t above_room, names_room; /* and bytes there are */
 };
 

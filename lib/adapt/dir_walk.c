@@ -142,8 +142,7 @@ static void enter(struct vow__walk *w, int fd)
     if (code)
         put_error(w, "open", code, w->depth);
     else
-        w->levels[w->depth++] =
-            (struct vow__level){dir, NULL, strlen(w->path), s.st_dev, s.st_ino};
+        w->levels[w->depth++] = (struct vow__level){dir, NULL, strlen(w->path), s.st_dev, s.st_ino};
 }
 
 static vow_file_kind kind_from_type(unsigned char type)
@@ -186,8 +185,8 @@ static struct entry *make_entry(const struct vow__walk *w, const struct dirent *
     if (!entry)
         return NULL;
     memcpy(entry->path, w->path, size);
-    entry->entry = (vow_entry){entry->path, entry->path + name_at, kind, (unsigned)w->depth - 1,
-                               e->d_ino};
+    entry->entry =
+        (vow_entry){entry->path, entry->path + name_at, kind, (unsigned)w->depth - 1, e->d_ino};
     return entry;
 }
 

@@ -29,8 +29,8 @@ enum { VOW__OPEN_FLAGS = O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 struct vow_file {
     atomic_uint refs;
     int fd;
-    int flags;                        /* as given to open */
-    bool local;                       /* opened without waiting: asking what it is like does not wait */
+    int flags;  /* as given to open */
+    bool local; /* opened without waiting: asking what it is like does not wait */
     atomic_bool may_wait, must_write; /* its file system cannot read, write without waiting */
     char path[];
 };
@@ -58,7 +58,8 @@ void vow__file_job_unref(void *job);
 
 /* Take job, NULL: no memory. fn(job) runs in the pool for files. */
 vow_promise *vow__file_start(vow_loop *loop, struct vow__file_job *job, vow_work_fn *fn);
-/* In `pool`, and job->unwanted is set for one that runs and may stop. */
+/* In `pool`, and job->unwanted is set for one that runs and may stop: also when there is no
+ * memory to give a promise for one that has begun. */
 vow_promise *vow__file_start_long(vow_loop *loop, vow_pool *pool, struct vow__file_job *job,
                                   vow_work_fn *fn);
 

@@ -16,8 +16,8 @@
 #include "base/mem.h"
 
 enum {
-    CHUNK = 4 << 20,     /* after each a cancel is noticed and the progress told */
-    PIECE = 256 * 1024   /* of memory, where the kernel does not copy itself */
+    CHUNK = 4 << 20,   /* after each a cancel is noticed and the progress told */
+    PIECE = 256 * 1024 /* of memory, where the kernel does not copy itself */
 };
 
 struct copy {
@@ -174,8 +174,7 @@ vow_promise *vow_file_copy_at(vow_loop *loop, const char *from, const char *to,
     if (progress && !(c->job.remote = vow_remote_new(loop))) {
         int code = errno;
         vow__file_job_unref(c);
-        return code == ENOMEM ? vow__op_no_memory(loop)
-                              : vow__op_failed(loop, code, "copy", where);
+        return code == ENOMEM ? vow__op_no_memory(loop) : vow__op_failed(loop, code, "copy", where);
     }
     return vow__file_start_long(loop, vow__pool_copies(), &c->job, copy_in_pool);
 }

@@ -44,10 +44,7 @@ vow_file_kind vow__file_kind(unsigned mode)
     }
 }
 
-static int64_t nanoseconds(struct timespec t)
-{
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
 vow_value vow__file_info_value(const struct stat *s)
 {
@@ -81,7 +78,8 @@ static vow_value stat_in_pool(void *data)
 {
     struct vow__file_job *job = data;
     struct stat s;
-    int answer = job->file ? fstat(job->file->fd, &s) : fstatat(AT_FDCWD, job->path, &s, job->flags);
+    int answer =
+        job->file ? fstat(job->file->fd, &s) : fstatat(AT_FDCWD, job->path, &s, job->flags);
     return info_or(job->path, answer, &s, job->where);
 }
 

@@ -66,8 +66,8 @@ static int move_on(struct vow__file_job *job, move_fn *move)
     uint8_t *bytes = vow_buf_bytes(job->bytes);
     size_t size = vow_buf_size(job->bytes);
     while (job->done < size) {
-        ssize_t n = move(job->file, bytes + job->done, size - job->done,
-                         (off_t)(job->offset + job->done));
+        ssize_t n =
+            move(job->file, bytes + job->done, size - job->done, (off_t)(job->offset + job->done));
         if (n == 0)
             return 0;
         if (n > 0)

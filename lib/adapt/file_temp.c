@@ -40,8 +40,8 @@ int vow__temp_open(struct vow__temp *temp, const char *target, unsigned mode)
     memcpy(temp->path, target, folder);
     for (int i = 0; i < TRIES; i++) {
         choose_name(temp->path + folder);
-        temp->fd = open(temp->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                        (mode_t)mode);
+        temp->fd =
+            open(temp->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
         if (temp->fd >= 0 || errno != EEXIST)
             break;
     }

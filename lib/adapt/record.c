@@ -27,10 +27,7 @@ void vow__record_unref(void *object)
     home->give_back(home, record);
 }
 
-size_t vow__record_count(const void *object)
-{
-    return ((const struct vow__record *)object)->count;
-}
+size_t vow__record_count(const void *object) { return ((const struct vow__record *)object)->count; }
 
 void vow__record_seen(void *object)
 {

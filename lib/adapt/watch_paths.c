@@ -63,12 +63,9 @@ void vow__watched_forget_all(vow_watch *w)
 static uint32_t mask_of(int what)
 {
     static const uint32_t masks[] = {
-        IN_CREATE | IN_MOVED_TO,
-        IN_MODIFY,
-        IN_CLOSE_WRITE,
-        IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM,
-        IN_MOVE | IN_MOVE_SELF,
-        IN_ATTRIB,
+        IN_CREATE | IN_MOVED_TO, IN_MODIFY,
+        IN_CLOSE_WRITE,          IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM,
+        IN_MOVE | IN_MOVE_SELF,  IN_ATTRIB,
     };
     uint32_t mask = 0;
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)

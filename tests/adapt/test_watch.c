@@ -391,6 +391,7 @@ static int use_watch(vow_loop *loop)
     }
     if (!code)
         code = vow_run(loop, vow_watch_next(w), NULL);
+    (void)vow_run_all(loop); /* what had begun when there was no memory to wait for it */
     vow_watch_unref(w);
     remove_dir(&dir);
     return code;

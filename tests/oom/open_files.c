@@ -115,6 +115,7 @@ SCENARIO(a_walk)
         vow_value v;
         if (!EXPECT(vow_dir_next(d), &v)) {
             refused++;
+            (void)vow_run_all(loop); /* a job that nobody could wait for: EBUSY until it is done */
             continue;
         }
         if (given < 2)
@@ -139,7 +140,8 @@ SCENARIO(trees_that_are_made_and_removed)
     CHECK(access(f.other, F_OK) == 0 || vow_test_failed());
     if (access(f.other, F_OK) == 0)
         EXPECT_NONE(vow_dir_remove(loop, f.other));
-    rmdir(deep); /* where there was no memory for it */
+    EQ_INT(vow_run_all(loop), 0); /* what had begun when there was no memory to wait for it */
+    rmdir(deep);                  /* what could not be removed */
     *strrchr(deep, '/') = '\0';
     rmdir(deep);
     rmdir(f.other);
@@ -169,6 +171,7 @@ SCENARIO(a_watch)
         vow_mark_handled(p);
         vow_unref(p);
     }
+    (void)vow_run_all(loop); /* what looks for a path */
     vow_watch_unref(w);
     remove_folder(&f);
 }
