@@ -63,8 +63,8 @@ typedef enum vow_http_limit {
 VOW_API void vow_http_server_limit(vow_http_server *server, vow_http_limit what, size_t value);
 
 /* Graceful end: stops listening, closes idle connections, lets the others finish their request;
- * fulfils with nothing when all are closed. ECANCELED: the server was freed. Cancelling it takes
- * nothing back. */
+ * fulfils with nothing when all are closed, be it because the server is freed. Cancelling it
+ * takes nothing back. */
 #define vow_http_server_stop(server) vow_http_server_stop_at(server, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_http_server_stop_at(vow_http_server *server,
                                                            const char *where);

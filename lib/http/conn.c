@@ -185,6 +185,8 @@ void vow__http_conn_rest(struct vow__http_conn *c)
         join(&s->reading, c, s->request_ns);
     else
         join(&s->idle, c, s->idle_ns);
+    if (!s->bound)
+        event_active(s->later, EV_TIMEOUT, 0); /* stopping: it is closed there */
 }
 
 /* evhttp stops reading while a request is answered, and ends the program when its callback

@@ -75,6 +75,14 @@ void vow__http_server_left(vow_http_server *s)
 
 static void free_now(vow_http_server *s);
 
+/* After vow_http_server_stop. */
+static void close_idle(vow_http_server *s)
+{
+    vow__http_conns_adopt(s);
+    while (s->idle.first)
+        vow__http_conn_kill(s->idle.first);
+}
+
 static void work(vow_http_server *s)
 {
     s->running = true;
@@ -86,6 +94,8 @@ static void work(vow_http_server *s)
             s->work_end = &s->work;
         vow__http_incoming_attend(in);
     }
+    if (s->http && !s->bound)
+        close_idle(s);
     s->running = false;
 }
 
@@ -142,9 +152,6 @@ static void free_now(vow_http_server *s)
     shut(s);
     if (s->life)
         vow_resolve(s->life, vow_none());
-    if (s->stop)
-        vow_reject(s->stop,
-                   vow_error_new(vow_errno_domain(), ECANCELED, "stop: the server was freed"));
     vow_unref(s->stopped);
     if (s->destroy)
         s->destroy(s->data);
@@ -179,9 +186,7 @@ vow_promise *vow_http_server_stop_at(vow_http_server *s, const char *where)
     if (s->bound)
         evhttp_del_accept_socket(s->http, s->bound);
     s->bound = NULL;
-    vow__http_conns_adopt(s);
-    while (s->idle.first)
-        vow__http_conn_kill(s->idle.first);
+    close_idle(s);
     settle_stop(s);
     return p;
 }

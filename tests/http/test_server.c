@@ -294,19 +294,6 @@ TEST(stopping_lets_requests_finish)
     vow_http_server_free(s);
 }
 
-TEST(a_stop_that_is_freed_is_rejected)
-{
-    struct held held = {NULL, 0};
-    vow_http_server *s = serve(loop, hold, &held);
-    int fd = net_connect(vow_http_server_port(s));
-    net_send(fd, "GET / HTTP/1.1\r\n\r\n");
-    UNTIL(held.resolver);
-    vow_promise *p = vow_http_server_stop(s);
-    vow_http_server_free(s);
-    EQ_INT(vow_run(loop, p, NULL), 0);
-    close(fd);
-}
-
 /* Replies that are streams. */
 
 struct source {
@@ -328,6 +315,34 @@ static void write_and_end(vow_loop *loop, struct source *source, const char *tex
 {
     EQ_INT(vow_run(loop, vow_stream_write(source->ends[0], text, strlen(text)), NULL), 0);
     source->ends[0] = vow_stream_unref(source->ends[0]);
+}
+
+TEST(a_reply_that_had_begun_before_the_stop_ends_its_connection_too)
+{
+    struct source source = {{NULL, NULL}, -1};
+    vow_http_server *s = serve(loop, streamed, &source);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_promise *p = vow_http_get(c, URL("/"), 0);
+    UNTIL(source.ends[0]);
+    vow_promise *stopped = vow_http_server_stop(s);
+    write_and_end(loop, &source, "hello");
+    ANSWERS(p, 200, "hello");
+    EQ_INT(vow_run(loop, stopped, NULL), 0);
+    vow_http_client_free(c);
+    vow_http_server_free(s);
+}
+
+TEST(a_stop_whose_server_is_freed_is_over)
+{
+    struct held held = {NULL, 0};
+    vow_http_server *s = serve(loop, hold, &held);
+    int fd = net_connect(vow_http_server_port(s));
+    net_send(fd, "GET / HTTP/1.1\r\n\r\n");
+    UNTIL(held.resolver);
+    vow_promise *p = vow_http_server_stop(s);
+    vow_http_server_free(s);
+    EQ_INT(vow_run(loop, p, NULL), 0);
+    close(fd);
 }
 
 TEST(a_reply_may_be_a_stream)
