@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 #ifdef VOW__LINUX
 #include <sys/eventfd.h>
@@ -238,6 +239,23 @@ int vow_post_node(vow_remote *remote, vow_node *node)
     return pushed == VOW__PUSH_REFUSED ? ESHUTDOWN : 0;
 }
 
+int vow__post_parting(vow_remote *remote, vow_node *node)
+{
+    /* relaxed: the push makes it visible to whoever takes the node; release: nothing of the
+     * remote is touched after the second */
+    atomic_fetch_add_explicit(&remote->parting, 1, memory_order_relaxed);
+    int failed = vow_post_node(remote, node);
+    atomic_fetch_sub_explicit(&remote->parting, 1, memory_order_release);
+    return failed;
+}
+
+/* They are between a push and a write. In a forked child there are no such threads. */
+static void wait_for_parting(const vow_remote *remote)
+{
+    while (is_ours(remote) && atomic_load_explicit(&remote->parting, memory_order_acquire) > 0)
+        sched_yield();
+}
+
 struct post {
     vow_node node; /* first */
     vow_destroy_fn *fn, *destroy;
@@ -347,6 +365,7 @@ void vow__remote_free(struct vow__event_loop *l)
     vow_remote *remote = l->remote;
     if (!remote)
         return;
+    wait_for_parting(remote);
     remote->loop = NULL;
     l->remote = NULL;
     forget(remote);

@@ -118,15 +118,15 @@ vow_promise *vow_promise_new_remote_at(vow_remote *remote, vow_remote_resolver *
     return p;
 }
 
-/* The claimer's outcome goes home. False: the loop has closed. */
-static bool deliver(vow_remote_resolver *r, vow_value outcome)
+/* The claimer's outcome goes home, by `post`. False: the loop has closed. */
+static bool deliver(vow_remote_resolver *r, vow_value outcome, int (*post)(vow_remote *, vow_node *))
 {
     r->outcome = outcome;
     if (vow__remote_is_here(r->errand.remote)) {
         arrive(r);
         return true;
     }
-    if (vow_post_node(r->errand.remote, &r->errand.node) == 0)
+    if (post(r->errand.remote, &r->errand.node) == 0)
         return true;
     vow_release(outcome);
     take_away(r, NODE);
@@ -145,7 +145,7 @@ static bool settle(vow_remote_resolver *r, vow_value outcome)
         }
     } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, word | CLAIMED | NODE,
                                                     memory_order_relaxed, memory_order_relaxed));
-    return deliver(r, outcome);
+    return deliver(r, outcome, vow_post_node); /* the caller holds r, which keeps the remote */
 }
 
 bool vow_remote_resolve(vow_remote_resolver *r, vow_value v) { return settle(r, v); }
@@ -183,7 +183,7 @@ vow_remote_resolver *vow_remote_resolver_unref(vow_remote_resolver *r)
     } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, left, memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (breaks)
-        deliver(r, vow__fail_ready(VOW_EBROKEN));
+        deliver(r, vow__fail_ready(VOW_EBROKEN), vow__post_parting);
     else
         free_unheld(r, left);
     return NULL;
