@@ -21,7 +21,9 @@ have() {
     libc6-dev) echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 ;;
     ninja-build) command -v ninja >/dev/null ;;
     libevent-dev) pkg-config --exists 'libevent_core >= 2.1.12' 2>/dev/null ;;
-    libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
+    libssl-dev) pkg-config --exists 'openssl >= 3' 2>/dev/null ;;
+    libcurl4-openssl-dev) pkg-config --exists libcurl 2>/dev/null ;;
+    nginx-light) PATH=$PATH:/usr/sbin command -v nginx >/dev/null ;;
     ocl-icd-opencl-dev) pkg-config --exists OpenCL 2>/dev/null ;;
     pocl-opencl-icd) ls /etc/OpenCL/vendors/pocl*.icd >/dev/null 2>&1 ;;
     check) pkg-config --exists 'check >= 0.15' 2>/dev/null ;;
