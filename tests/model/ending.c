@@ -254,6 +254,8 @@ static void end_line(struct model *m, struct m_promise *p)
     }
     if (p->kind == M_ATTACH)
         m->host.destroyed(m->host.self, p->who);
+    else if (p->kind == M_FIBER)
+        m_drop_fiber(m, p);
     else if (p->kind == M_SHIELD)
         p->keeper->shield = NULL;
     else if (p->kind == M_COMBINE && !p->decided)

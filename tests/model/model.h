@@ -59,7 +59,7 @@ bool m_suppress(struct m_value error, struct m_value other);
 /* Promises. */
 enum m_kind {
     M_FREE, M_ZOMBIE, M_SOURCE, M_ORPHAN, M_CALLS_THEN, M_COMBINE,
-    M_HANDLE, M_THEN, M_FINALLY, M_CLEANING, M_FOLLOW, M_ATTACH, M_CONTEXT, M_SHIELD, M_KEEPER,
+    M_HANDLE, M_THEN, M_FINALLY, M_CLEANING, M_FIBER, M_FOLLOW, M_ATTACH, M_CONTEXT, M_SHIELD, M_KEEPER,
     M_DETACH, M_ELEMENT, M_FULFILLED, M_REJECTED
 };
 enum m_policy {
@@ -68,6 +68,9 @@ enum m_policy {
 };
 /* Which function of the user's is called. */
 enum m_role { M_ON_ANY, M_ON_VALUE, M_ON_ERROR, M_ON_EITHER, M_ON_FINALLY, M_ON_STEP, M_ON_EACH };
+
+/* What a fiber did at the end of a turn. */
+enum m_went { M_ENDS, M_WAITS, M_YIELDS };
 
 struct m_list {
     struct m_promise **at;
@@ -86,7 +89,9 @@ struct m_promise {
     struct m_value value; /* settled: the outcome; M_CLEANING, M_CALLS_THEN, decided: kept aside */
     uint32_t who;
     enum m_role role;
-    bool stop, destroy;           /* a source has these hooks */
+    bool stop, destroy;           /* a source has these hooks; a fiber: the second */
+    unsigned turns;               /* of a fiber: so many have begun */
+    bool yields;                  /* of a fiber: it waits for nothing but its turn */
     bool timer;                   /* a source is a delay */
     uint64_t deadline, timer_number;
     uintptr_t address;            /* a source: where vow has it; closing goes by that */
@@ -107,6 +112,8 @@ struct m_promise {
 struct m_host {
     void *self;
     struct m_value (*call)(void *self, enum m_role role, uint32_t who, struct m_value in);
+    enum m_went (*turn)(void *self, uint32_t who, unsigned turn, struct m_value in,
+                        struct m_value *out); /* takes in */
     void (*posted)(void *self, uint32_t who);
     void (*destroyed)(void *self, uint32_t who);
     void (*discarded)(void *self, uint32_t who); /* of a post that never ran */
@@ -166,6 +173,7 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
                             struct m_promise **inputs);
 struct m_promise *m_repeat(struct model *m, enum m_policy policy, size_t n, size_t limit,
                            uint32_t who, bool destroy);
+struct m_promise *m_spawn(struct model *m, uint32_t who, bool destroy);
 struct m_promise *m_delay(struct model *m, uint64_t ms);
 struct m_promise *m_delay_until(struct model *m, uint64_t ms);
 struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute);
@@ -218,6 +226,8 @@ void m_let_go(struct model *m, struct m_promise *c, struct m_promise *e);
 void m_deliver(struct model *m, struct m_promise *c);
 void m_cancel_losers(struct model *m, struct m_promise *c);
 void m_release_state(struct model *m, struct m_promise *c);
+void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in);
+void m_drop_fiber(struct model *m, struct m_promise *c);
 void m_finish(struct model *m);
 size_t m_serve(struct model *m, size_t most);
 size_t m_handles(const struct model *m);

@@ -47,6 +47,7 @@
     X(for_each, 1, "FN")                                                                \
     X(reduce, 1, "FN")                                                                  \
     X(retry, 1, "FN")                                                                   \
+    X(spawn, 8, "FN")                                                                   \
     X(delay, 4, "M")                                                                    \
     X(timeout, 3, "PM")                                                                 \
     X(deadline, 1, "PM")                                                                \

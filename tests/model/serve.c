@@ -287,6 +287,9 @@ static void run(struct model *m, struct m_promise *c, struct m_promise *s)
     case M_DETACH:
         end_detached(m, c, s);
         break;
+    case M_FIBER:
+        m_fiber_goes_on(m, c, s || c->cancelled ? take_input(m, c, s) : m_none());
+        break;
     case M_ELEMENT:
         m_element_settled(m, c, s);
         break;

@@ -13,6 +13,15 @@ static struct m_value call(void *self, enum m_role role, uint32_t who, struct m_
 {
     return world_call(self, role, who, (union any){.model = in}).model;
 }
+static enum m_went turn(void *self, uint32_t who, unsigned turn, struct m_value in,
+                        struct m_value *out)
+{
+    union any result = {.model = {0}};
+    enum m_went went = world_turn(self, who, turn, (union any){.model = in}, &result);
+    m_release(((struct world *)self)->loop, in);
+    *out = result.model;
+    return went;
+}
 static void destroyed(void *self, uint32_t who) { world_destroyed(self, who); }
 static void discarded(void *self, uint32_t who) { world_discarded(self, who); }
 static void stopped(void *self, uint32_t who, struct m_promise *r) { world_stopped(self, who, r); }
@@ -163,6 +172,10 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
 {
     return m_repeat(w->loop, policy, n, limit, who, destroy);
 }
+static void *spawn(struct world *w, uint32_t who, bool destroy)
+{
+    return m_spawn(w->loop, who, destroy);
+}
 static void *delay(struct world *w, uint64_t ms) { return m_delay(w->loop, ms); }
 static void *timeout(struct world *w, void *p, uint64_t ms, bool absolute)
 {
@@ -195,6 +208,7 @@ static void begin(struct world *w)
     w->loop = &the_model;
     m_begin(&the_model, (struct m_host){.self = w,
                                         .call = call,
+                                        .turn = turn,
                                         .destroyed = destroyed,
                                         .discarded = discarded,
                                         .stopped = stopped,
@@ -247,6 +261,7 @@ const struct side model_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
+    .spawn = spawn,
     .delay = delay,
     .timeout = timeout,
     .poll = poll_loop,

@@ -332,6 +332,27 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
     }
 }
 
+/* Each wait is one turn's end. */
+static vow_value fiber(void *data)
+{
+    vow_value in = vow_none();
+    for (unsigned turn = 0;; turn++) {
+        union any out;
+        enum m_went went = world_turn(here, as_who(data), turn, (union any){.vow = in}, &out);
+        vow_release(in);
+        if (went == M_ENDS)
+            return out.vow;
+        if (went == M_YIELDS)
+            in = vow_v(vow_yield());
+        else if ((vow_await(out.vow.as.p, &in) != 0) != vow_is_error(in))
+            interpreter_failed("vow_await gave a code and no error, or an error and no code");
+    }
+}
+static void *spawn(struct world *w, uint32_t who, bool destroy)
+{
+    return vow_spawn(w->loop, fiber, as_data(who), destroy ? destroyed : NULL);
+}
+
 /* Time. */
 
 static void *delay(struct world *w, uint64_t ms)
@@ -464,6 +485,7 @@ const struct side vow_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
+    .spawn = spawn,
     .delay = delay,
     .timeout = timeout,
     .poll = poll_loop,

@@ -65,6 +65,7 @@ struct side {
     void *(*combine)(struct world *w, enum m_policy policy, size_t n, void **inputs);
     void *(*repeat)(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy);
+    void *(*spawn)(struct world *w, uint32_t who, bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
     void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
     void (*budget)(struct world *w, size_t handlers);
@@ -105,6 +106,8 @@ void world_end(struct world *w);
 
 /* What the sides call. */
 union any world_call(struct world *w, enum m_role role, uint32_t who, union any in);
+/* One turn of a fiber: *out is what it gives, or waits for. */
+enum m_went world_turn(struct world *w, uint32_t who, unsigned turn, union any in, union any *out);
 void world_destroyed(struct world *w, uint32_t who);
 void world_discarded(struct world *w, uint32_t who); /* the loop is closing */
 void world_stopped(struct world *w, uint32_t who, void *resolver);
@@ -121,6 +124,19 @@ struct places {
     size_t told, asked;
 };
 extern struct places places;
+
+/* Between the world's own files. A word for a function (`who`) is a number, two bits more,
+ * and a behaviour. */
+struct text *world_event(struct world *w, const char *what, uint32_t who);
+uint32_t world_new_who(struct world *w, unsigned extra, unsigned behaviour);
+void world_owe(struct world *w, uint32_t who);
+void **world_find_handle(struct world *w, unsigned a);
+void *world_take_handle(struct world *w, unsigned a);
+void world_keep_handle(struct world *w, void *p);
+void *world_take_resolver(struct world *w, unsigned a);
+void *world_new_pending(struct world *w, unsigned hooks, unsigned behaviour);
+union any world_make(struct world *w, unsigned gift, unsigned with, const union any *in);
+union any world_make_error(struct world *w, unsigned gift, unsigned with);
 
 /* interpreter.c: runs the program on both sides. NULL, or what was different. */
 const char *interpret(const struct program *program, bool verbose);
