@@ -50,6 +50,8 @@ static void stop_op(struct model *m, struct m_promise *p)
 {
     if (p->timer)
         forget_timer(m, p);
+    else if (p->channel)
+        m_leave_channel(m, p);
     else
         m->host.stopped(m->host.self, p->who, p);
 }

@@ -71,6 +71,7 @@ void m_end(struct model *m)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         free(lists[i]->at);
     free(m->posts);
+    m_free_channels(m);
 }
 
 struct m_promise *m_make(struct model *m, enum m_kind kind)

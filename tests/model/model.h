@@ -19,7 +19,7 @@ struct m_object;
 struct model;
 
 /* Values. */
-enum m_type { M_NONE, M_INT, M_SAME, M_AGAIN, M_PROMISE, M_BOX, M_THENABLE, M_ARRAY, M_ERROR };
+enum m_type { M_NONE, M_INT, M_SAME, M_AGAIN, M_END, M_PROMISE, M_BOX, M_THENABLE, M_ARRAY, M_ERROR };
 struct m_value {
     int32_t type, number; /* number: M_INT, and the index of nothing else */
     union {
@@ -92,6 +92,7 @@ struct m_promise {
     bool stop, destroy;           /* a source has these hooks; a fiber: the second */
     unsigned turns;               /* of a fiber: so many have begun */
     bool yields;                  /* of a fiber: it waits for nothing but its turn */
+    struct m_channel *channel;    /* a source waits in it, to send `value` or to receive */
     bool timer;                   /* a source is a delay */
     uint64_t deadline, timer_number;
     uintptr_t address;            /* a source: where vow has it; closing goes by that */
@@ -107,6 +108,14 @@ struct m_promise {
     struct m_value state;         /* array or error being filled */
     size_t count, next, limit;
     uint64_t every, due, wait;
+};
+
+struct m_channel {
+    struct m_channel *next; /* all ever made */
+    size_t capacity;
+    bool closed;
+    struct m_values ring;
+    struct m_list senders, receivers;
 };
 
 struct m_host {
@@ -139,6 +148,7 @@ struct model {
     uint64_t now, handlers, unhandled, timers_made;
     unsigned searches;
     struct m_promise *no_loop;
+    struct m_channel *channels;
     uint32_t *posts;
     size_t post_count, post_room;
 };
@@ -173,6 +183,12 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
                             struct m_promise **inputs);
 struct m_promise *m_repeat(struct model *m, enum m_policy policy, size_t n, size_t limit,
                            uint32_t who, bool destroy);
+struct m_channel *m_channel_new(struct model *m, size_t capacity);
+struct m_promise *m_channel_send(struct model *m, struct m_channel *ch, struct m_value v);
+struct m_promise *m_channel_receive(struct model *m, struct m_channel *ch);
+struct m_value m_channel_drain(struct model *m, struct m_channel *ch);
+void m_channel_close(struct model *m, struct m_channel *ch);
+void m_channel_abort(struct model *m, struct m_channel *ch); /* as its last unref */
 struct m_promise *m_spawn(struct model *m, uint32_t who, bool destroy);
 struct m_promise *m_delay(struct model *m, uint64_t ms);
 struct m_promise *m_delay_until(struct model *m, uint64_t ms);
@@ -226,6 +242,9 @@ void m_let_go(struct model *m, struct m_promise *c, struct m_promise *e);
 void m_deliver(struct model *m, struct m_promise *c);
 void m_cancel_losers(struct model *m, struct m_promise *c);
 void m_release_state(struct model *m, struct m_promise *c);
+void m_append(struct m_values *values, struct m_value v);
+void m_leave_channel(struct model *m, struct m_promise *p);
+void m_free_channels(struct model *m);
 void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in);
 void m_drop_fiber(struct model *m, struct m_promise *c);
 void m_finish(struct model *m);

@@ -93,6 +93,44 @@ static void do_repeat(struct world *w, const struct op *op, enum m_policy policy
     world_keep_handle(w, w->side->repeat(w, policy, n, op->a / 5 % 3, who, destroy));
 }
 
+/* No promise is to be sent; an error as it is. */
+static union any make_message(struct world *w, const struct op *op)
+{
+    bool promise = op->b == GIVE_promise || op->b == GIVE_pending || op->b == GIVE_delay;
+    return world_make(w, promise ? GIVE_box : op->b, op->c, NULL);
+}
+
+static void do_channel(struct world *w, const struct op *op)
+{
+    void **slot = &w->channels[op->a % CHANNELS], *ch = *slot;
+    union any v = w->side->simple(M_NONE);
+    switch (ch ? op->code : OP_channel) {
+    case OP_channel:
+        *slot = w->side->channel(w, op->a / CHANNELS % 3);
+        if (ch)
+            w->side->free_channel(w, ch);
+        break;
+    case OP_send:
+        v = make_message(w, op);
+        if ((ch = *slot) != NULL) /* making the value may end something */
+            world_keep_handle(w, w->side->send(w, ch, v));
+        break;
+    case OP_receive:
+        world_keep_handle(w, w->side->receive(w, ch));
+        break;
+    case OP_drain_channel:
+        v = w->side->drain_channel(w, ch);
+        world_keep_handle(w, w->side->resolved(w, v));
+        break;
+    case OP_close_channel:
+        w->side->close_channel(w, ch);
+        break;
+    default:
+        *slot = NULL;
+        w->side->free_channel(w, ch);
+    }
+}
+
 static void do_spawn(struct world *w, const struct op *op)
 {
     uint32_t who = world_new_who(w, op->a, op->b);
@@ -237,6 +275,14 @@ void world_do(struct world *w, const struct op *op)
         break;
     case OP_spawn:
         do_spawn(w, op);
+        break;
+    case OP_channel:
+    case OP_send:
+    case OP_receive:
+    case OP_drain_channel:
+    case OP_close_channel:
+    case OP_free_channel:
+        do_channel(w, op);
         break;
     case OP_attach:
         do_attach(w, op);

@@ -48,6 +48,12 @@
     X(reduce, 1, "FN")                                                                  \
     X(retry, 1, "FN")                                                                   \
     X(spawn, 8, "FN")                                                                   \
+    X(channel, 1, "N")                                                                  \
+    X(send, 8, "NV")                                                                    \
+    X(receive, 8, "N")                                                                  \
+    X(drain_channel, 1, "N")                                                            \
+    X(close_channel, 1, "N")                                                            \
+    X(free_channel, 1, "N")                                                             \
     X(delay, 4, "M")                                                                    \
     X(timeout, 3, "PM")                                                                 \
     X(deadline, 1, "PM")                                                                \

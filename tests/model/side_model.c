@@ -124,6 +124,8 @@ static void describe_value(struct text *text, struct m_value v, int depth)
             text_add(text, " ");
         }
         text_add(text, "]");
+    } else if (v.type == M_END) {
+        text_add(text, "end");
     } else {
         text_add(text, v.type == M_NONE ? "none" : "something");
     }
@@ -132,6 +134,22 @@ static void describe_value(struct text *text, struct m_value v, int depth)
 static void describe(struct text *text, union any v) { describe_value(text, v.model, 5); }
 
 /* Operations. */
+
+static void *channel(struct world *w, size_t capacity) { return m_channel_new(w->loop, capacity); }
+static void *send_to(struct world *w, void *ch, union any v)
+{
+    return place_source(m_channel_send(w->loop, ch, v.model));
+}
+static void *receive_from(struct world *w, void *ch)
+{
+    return place_source(m_channel_receive(w->loop, ch));
+}
+static union any drain_channel(struct world *w, void *ch)
+{
+    return any(m_channel_drain(w->loop, ch));
+}
+static void close_channel(struct world *w, void *ch) { m_channel_close(w->loop, ch); }
+static void free_channel(struct world *w, void *ch) { m_channel_abort(w->loop, ch); }
 
 static void *pending(struct world *w, void **resolver)
 {
@@ -261,6 +279,12 @@ const struct side model_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
+    .channel = channel,
+    .send = send_to,
+    .receive = receive_from,
+    .drain_channel = drain_channel,
+    .close_channel = close_channel,
+    .free_channel = free_channel,
     .spawn = spawn,
     .delay = delay,
     .timeout = timeout,

@@ -155,6 +155,8 @@ static void describe_value(struct text *text, vow_value v, int depth)
             text_add(text, " ");
         }
         text_add(text, "]");
+    } else if (vow_is_end(v)) {
+        text_add(text, "end");
     } else {
         text_add(text, vow_is_none(v) ? "none" : "something");
     }
@@ -297,16 +299,13 @@ static void *combine(struct world *w, enum m_policy policy, size_t n, void **inp
     return p;
 }
 /* Whenever one may have been made, and before the loop may close: an interval makes its own. */
-static void remember_timer(vow_promise *line, void *data)
-{
-    (void)data;
-    const struct vow__timer *timer = (const void *)line;
-    if (line->kind == K_OTHER)
-        places.timers[timer->number] = (uintptr_t)timer->resolver;
-}
 static void *remember_timers(vow_loop *loop, void *made)
 {
-    vow__each_line(loop, remember_timer, NULL);
+    const struct vow__timers *timers = &((struct vow__event_loop *)loop)->timers;
+    for (size_t i = 0; i < timers->count; i++) {
+        const struct vow__timer *timer = timers->heap[i].timer;
+        places.timers[timer->number] = (uintptr_t)timer->resolver;
+    }
     return made;
 }
 
@@ -330,6 +329,40 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
     default:
         return remember_timers(w->loop, vow_interval_with(w->loop, n, on_step, data, done));
     }
+}
+
+static void *channel(struct world *w, size_t capacity)
+{
+    return vow_channel_new(w->loop, capacity);
+}
+static void *send_to(struct world *w, void *ch, union any v)
+{
+    (void)w;
+    vow_promise *p = vow_channel_send(ch, v.vow);
+    remember_source(p);
+    return p;
+}
+static void *receive_from(struct world *w, void *ch)
+{
+    (void)w;
+    vow_promise *p = vow_channel_receive(ch);
+    remember_source(p);
+    return p;
+}
+static union any drain_channel(struct world *w, void *ch)
+{
+    (void)w;
+    return (union any){.vow = vow_channel_drain(ch)};
+}
+static void close_channel(struct world *w, void *ch)
+{
+    (void)w;
+    vow_channel_close(ch);
+}
+static void free_channel(struct world *w, void *ch)
+{
+    (void)w;
+    vow_channel_unref(ch);
 }
 
 /* Each wait is one turn's end. */
@@ -485,6 +518,12 @@ const struct side vow_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
+    .channel = channel,
+    .send = send_to,
+    .receive = receive_from,
+    .drain_channel = drain_channel,
+    .close_channel = close_channel,
+    .free_channel = free_channel,
     .spawn = spawn,
     .delay = delay,
     .timeout = timeout,

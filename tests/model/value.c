@@ -34,7 +34,7 @@ struct m_value m_array(struct model *m, size_t n)
     (void)m;
     struct m_value v = new_object(M_ARRAY);
     v.object->contents.at = calloc(n + 1, sizeof(struct m_value));
-    v.object->contents.n = n;
+    v.object->contents.n = v.object->contents.room = n;
     return v;
 }
 
@@ -81,7 +81,7 @@ struct dying {
     struct m_values errors, arrays;
 };
 
-static void append(struct m_values *values, struct m_value v)
+void m_append(struct m_values *values, struct m_value v)
 {
     if (values->n == values->room) {
         values->room = values->room * 2 + 4;
@@ -97,9 +97,9 @@ static void let_go(struct model *m, struct dying *dying, struct m_value v)
     if (!is_object(v) || v.object->refs == 0 || --v.object->refs > 0)
         return;
     if (v.type == M_ERROR) {
-        append(&dying->errors, v);
+        m_append(&dying->errors, v);
     } else if (v.type == M_ARRAY) {
-        append(&dying->arrays, v);
+        m_append(&dying->arrays, v);
     } else {
         uint32_t who = v.object->who;
         free(v.object);
@@ -163,6 +163,6 @@ bool m_suppress(struct m_value error, struct m_value other)
         return false;
     if (e->refs > 1 && may_hold(other.object, e))
         return false;
-    append(&e->contents, other);
+    m_append(&e->contents, other);
     return true;
 }

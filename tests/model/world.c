@@ -338,6 +338,7 @@ void world_begin(struct world *w, const struct side *side, const struct program 
     w->event_count = 0;
     memset(w->handles, 0, sizeof w->handles);
     memset(w->resolvers, 0, sizeof w->resolvers);
+    memset(w->channels, 0, sizeof w->channels);
     side->begin(w);
 }
 
@@ -353,6 +354,12 @@ void world_let_go(struct world *w)
         w->resolvers[i].r = NULL;
         if (r)
             w->side->resolver_drop(w, r);
+    }
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        void *ch = w->channels[i];
+        w->channels[i] = NULL;
+        if (ch)
+            w->side->free_channel(w, ch);
     }
     w->side->drain(w, SIZE_MAX);
 }

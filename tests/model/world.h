@@ -65,6 +65,12 @@ struct side {
     void *(*combine)(struct world *w, enum m_policy policy, size_t n, void **inputs);
     void *(*repeat)(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy);
+    void *(*channel)(struct world *w, size_t capacity);
+    void *(*send)(struct world *w, void *ch, union any v);
+    void *(*receive)(struct world *w, void *ch);
+    union any (*drain_channel)(struct world *w, void *ch);
+    void (*close_channel)(struct world *w, void *ch);
+    void (*free_channel)(struct world *w, void *ch);
     void *(*spawn)(struct world *w, uint32_t who, bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
     void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
@@ -79,7 +85,7 @@ struct side {
 };
 extern const struct side vow_side, model_side;
 
-enum { SLOTS = 12, MOST_EVENTS = 3000, MOST_SERIALS = 20000 };
+enum { SLOTS = 12, CHANNELS = 3, MOST_EVENTS = 3000, MOST_SERIALS = 20000 };
 struct world {
     const struct side *side;
     const struct program *program;
@@ -89,6 +95,7 @@ struct world {
         void *r;
         uint32_t who;
     } resolvers[SLOTS];
+    void *channels[CHANNELS];
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */
