@@ -14,7 +14,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libclang\n";
+    return "leak:libpocl\nleak:libLLVM\nleak:libOpenCL\nleak:libclang\nleak:libstdc++\n";
 }
 
 __attribute__((constructor)) static void keep_kernels_in_the_build(void)
