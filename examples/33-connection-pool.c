@@ -71,6 +71,7 @@ int main(void)
     vow_stock *stock = loop ? vow_stock_new(loop, &policy, NULL) : NULL;
     if (stock == NULL)
         return 1;
+    vow_clock_virtual(loop, true); /* so that the example does not keep you waiting */
     int code = vow_run(loop, vow_for_each(loop, 8, 0, start_query, stock), NULL);
     printf("%d queries over %d connections, %zu of them idle\n", queries, opened,
            vow_stock_idle(stock));
