@@ -101,6 +101,7 @@ TEST(closing_one_ends_what_the_other_waits_for)
     end_pair(ends);
 }
 
+/* scenario 138 */
 TEST(gathered_writes_in_all_splits)
 {
     for (size_t room = 1; room < 12; room++) {
