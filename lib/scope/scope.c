@@ -73,8 +73,12 @@ static vow_error *wrapped(const vow_scope *scope, vow_error *e)
 /* Onto the scope's error, or, where that is shared or immortal, reported. Takes e. */
 static void suppress(vow_scope *scope, vow_error *e)
 {
+    if (e == scope->error) { /* by another way: it is told of already */
+        vow_error_unref(e);
+        return;
+    }
     scope->told = false;
-    vow_error *left = e == scope->error ? NULL : vow__error_suppress(scope->error, e);
+    vow_error *left = vow__error_suppress(scope->error, e);
     if (left)
         left = vow__error_suppress(scope->error, wrapped(scope, left));
     report(scope->loop, left, scope->children->site);

@@ -233,6 +233,19 @@ TEST(an_error_of_a_scope_inside_reaches_the_outer_one_when_nobody_was_told)
     vow_scope_free(outer);
 }
 
+TEST(children_that_fail_with_the_same_error_tell_of_it_once)
+{
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_promise *failed = failure(loop, EIO);
+    vow_scope_add(scope, vow_ref(failed));
+    vow_scope_add(scope, vow_ref(failed));
+    vow_poll(loop);
+    OUTCOME(vow_scope_join(scope), "!EIO");
+    vow_scope_add(scope, failed);
+    vow_poll(loop);
+    vow_scope_free(scope); /* nothing is left to be reported */
+}
+
 TEST(an_error_that_no_join_has_told_is_reported_when_the_scope_goes)
 {
     struct trace seen = {""};
