@@ -78,7 +78,7 @@ void m_let_go(struct model *m, struct m_promise *c, struct m_promise *e)
 
 /* Adding inputs. */
 
-static bool add(struct model *m, struct m_promise *c, struct m_promise *input, size_t index)
+bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, uint64_t index)
 {
     struct m_promise *e = m_derive(m, input, M_ELEMENT);
     if (!e) {
@@ -106,7 +106,7 @@ static void await(struct model *m, struct m_promise *c, struct m_value v, size_t
         refused = m_cannot_wait(m, c, v.promise);
     if (refused)
         m_release(m, v);
-    else if (!add(m, c, v.promise, index))
+    else if (!m_add_input(m, c, v.promise, index))
         refused = VOW_ECLOSED;
     if (refused)
         m_decide(m, c, m_ready(m, refused));
@@ -279,6 +279,9 @@ static void input(struct model *m, struct m_promise *c, size_t index, struct m_v
     case M_REDUCE:
         reduce_input(m, c, index, outcome);
         break;
+    case M_SCOPE:
+        m_scope_input(m, c, outcome);
+        break;
     default:
         map_input(m, c, index, outcome);
     }
@@ -291,7 +294,10 @@ static void ready(struct model *m, struct m_promise *c)
         return;
     struct m_value result = c->state;
     c->state = m_none();
-    m_decide(m, c, result);
+    if (c->policy == M_SCOPE)
+        m_scope_last(m, c);
+    else
+        m_decide(m, c, result);
 }
 
 void m_element_settled(struct model *m, struct m_promise *e, struct m_promise *source)
@@ -358,7 +364,7 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
         m->no_loop->handles++;
     for (size_t i = 0; i < n; i++) {
         if (c)
-            add(m, c, inputs[i], i);
+            m_add_input(m, c, inputs[i], i);
         else
             m_unref(m, inputs[i]);
     }

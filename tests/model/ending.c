@@ -52,6 +52,8 @@ static void stop_op(struct model *m, struct m_promise *p)
         forget_timer(m, p);
     else if (p->channel)
         m_leave_channel(m, p);
+    else if (p->scope)
+        m_leave_joiners(m, p);
     else
         m->host.stopped(m->host.self, p->who, p);
 }
@@ -255,7 +257,7 @@ static void end_line(struct model *m, struct m_promise *p)
         m_remove(&m->queue, p);
     }
     if (p->kind == M_ATTACH)
-        m->host.destroyed(m->host.self, p->who);
+        m_destroy_attached(m, p);
     else if (p->kind == M_FIBER)
         m_drop_fiber(m, p);
     else if (p->kind == M_SHIELD)

@@ -72,6 +72,7 @@ void m_end(struct model *m)
         free(lists[i]->at);
     free(m->posts);
     m_free_channels(m);
+    m_free_scopes(m);
 }
 
 struct m_promise *m_make(struct model *m, enum m_kind kind)

@@ -64,7 +64,7 @@ enum m_kind {
 };
 enum m_policy {
     M_ALL, M_ANY, M_RACE, M_ALL_SETTLED, M_TIMEOUT, M_REPEAT, M_MAP, M_FOR_EACH, M_REDUCE,
-    M_RETRY, M_INTERVAL
+    M_RETRY, M_INTERVAL, M_SCOPE
 };
 /* Which function of the user's is called. */
 enum m_role { M_ON_ANY, M_ON_VALUE, M_ON_ERROR, M_ON_EITHER, M_ON_FINALLY, M_ON_STEP, M_ON_EACH };
@@ -93,6 +93,7 @@ struct m_promise {
     unsigned turns;               /* of a fiber: so many have begun */
     bool yields;                  /* of a fiber: it waits for nothing but its turn */
     struct m_channel *channel;    /* a source waits in it, to send `value` or to receive */
+    struct m_scope *scope;        /* of its children, and of all that a join is made of */
     bool timer;                   /* a source is a delay */
     uint64_t deadline, timer_number;
     uintptr_t address;            /* a source: where vow has it; closing goes by that */
@@ -116,6 +117,15 @@ struct m_channel {
     bool closed;
     struct m_values ring;
     struct m_list senders, receivers;
+};
+
+struct m_scope {
+    struct m_scope *next;       /* all ever made */
+    struct m_promise *children; /* a combinator that is never decided; NULL: freed */
+    long refs;
+    bool collect, over, freed, told;
+    struct m_value error; /* or none */
+    struct m_list joiners;
 };
 
 struct m_host {
@@ -149,6 +159,7 @@ struct model {
     unsigned searches;
     struct m_promise *no_loop;
     struct m_channel *channels;
+    struct m_scope *scopes;
     uint32_t *posts;
     size_t post_count, post_room;
 };
@@ -189,6 +200,11 @@ struct m_promise *m_channel_receive(struct model *m, struct m_channel *ch);
 struct m_value m_channel_drain(struct model *m, struct m_channel *ch);
 void m_channel_close(struct model *m, struct m_channel *ch);
 void m_channel_abort(struct model *m, struct m_channel *ch); /* as its last unref */
+struct m_scope *m_scope_new(struct model *m, bool collect); /* NULL: refused */
+void m_scope_add(struct model *m, struct m_scope *s, struct m_promise *p);
+void m_scope_cancel(struct model *m, struct m_scope *s);
+struct m_promise *m_scope_join(struct model *m, struct m_scope *s);
+void m_scope_free(struct model *m, struct m_scope *s);
 struct m_promise *m_spawn(struct model *m, uint32_t who, bool destroy);
 struct m_promise *m_delay(struct model *m, uint64_t ms);
 struct m_promise *m_delay_until(struct model *m, uint64_t ms);
@@ -245,6 +261,14 @@ void m_release_state(struct model *m, struct m_promise *c);
 void m_append(struct m_values *values, struct m_value v);
 void m_leave_channel(struct model *m, struct m_promise *p);
 void m_free_channels(struct model *m);
+bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, uint64_t index);
+void m_scope_input(struct model *m, struct m_promise *c, struct m_value outcome);
+void m_scope_last(struct model *m, struct m_promise *c);
+void m_leave_joiners(struct model *m, struct m_promise *p);
+struct m_value m_finish_join(struct model *m, struct m_scope *s);
+void m_scope_unref(struct model *m, struct m_scope *s);
+void m_destroy_attached(struct model *m, const struct m_promise *c);
+void m_free_scopes(struct model *m);
 void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in);
 void m_drop_fiber(struct model *m, struct m_promise *c);
 void m_finish(struct model *m);

@@ -131,6 +131,35 @@ static void do_channel(struct world *w, const struct op *op)
     }
 }
 
+static void do_scope(struct world *w, const struct op *op)
+{
+    unsigned at = op->b % SCOPES;
+    void **slot = &w->scopes[at], *s = *slot, *p = NULL;
+    switch (s ? op->code : OP_scope) {
+    case OP_scope:
+        *slot = w->side->scope(w, op->b / SCOPES % 2);
+        w->joined[at] = false;
+        if (s)
+            w->side->free_scope(w, s);
+        break;
+    case OP_add:
+        p = w->joined[at] ? NULL : world_take_handle(w, op->a);
+        if (p)
+            w->side->add(w, s, p);
+        break;
+    case OP_join:
+        w->joined[at] = true;
+        world_keep_handle(w, w->side->join(w, s));
+        break;
+    case OP_cancel_scope:
+        w->side->cancel_scope(w, s);
+        break;
+    default:
+        *slot = NULL;
+        w->side->free_scope(w, s);
+    }
+}
+
 static void do_spawn(struct world *w, const struct op *op)
 {
     uint32_t who = world_new_who(w, op->a, op->b);
@@ -283,6 +312,13 @@ void world_do(struct world *w, const struct op *op)
     case OP_close_channel:
     case OP_free_channel:
         do_channel(w, op);
+        break;
+    case OP_scope:
+    case OP_add:
+    case OP_join:
+    case OP_cancel_scope:
+    case OP_free_scope:
+        do_scope(w, op);
         break;
     case OP_attach:
         do_attach(w, op);

@@ -210,7 +210,11 @@ void program_print_op(const struct op *op, FILE *to)
         else if (*form == 'I')
             fprintf(to, " %x", (op->a | op->b << 8) & 0xfff);
         else
-            fprintf(to, " %u%s", *form == 'N' ? op->a : op->c, *form == 'M' ? " ms" : "");
+            fprintf(to, " %u%s",
+                    *form == 'N'   ? op->a
+                    : *form == 'B' ? op->b
+                                   : op->c,
+                    *form == 'M' ? " ms" : "");
     }
 }
 

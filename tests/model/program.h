@@ -14,7 +14,7 @@
 
 /* name, how often it is generated, what it does with a, b and c.
  * P: handle slot a; R: resolver slot a; S: hooks b; F: behaviour b, and c is odd when the
- * function's data is to be destroyed; V: gives b with c; N: number a; M: milliseconds c;
+ * function's data is to be destroyed; V: gives b with c; N: number a; B: number b; M: milliseconds c;
  * I: inputs, a bit each in a and b; C: only when c is below 64. */
 #define OPERATIONS(X)                                                                   \
     X(nothing, 0, "")                                                                   \
@@ -47,6 +47,11 @@
     X(for_each, 1, "FN")                                                                \
     X(reduce, 1, "FN")                                                                  \
     X(retry, 1, "FN")                                                                   \
+    X(scope, 1, "B")                                                                    \
+    X(add, 10, "PB")                                                                    \
+    X(join, 3, "B")                                                                     \
+    X(cancel_scope, 1, "B")                                                             \
+    X(free_scope, 1, "B")                                                               \
     X(spawn, 8, "FN")                                                                   \
     X(channel, 1, "N")                                                                  \
     X(send, 8, "NV")                                                                    \

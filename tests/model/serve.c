@@ -135,7 +135,7 @@ static void call(struct model *m, struct m_promise *c, struct m_promise *s)
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    struct m_value result = m->host.call(m->host.self, c->role, c->who, in);
+    struct m_value result = c->scope ? m_none() : m->host.call(m->host.self, c->role, c->who, in);
     if (result.type == M_SAME)
         result = m_keep(in);
     if (m_user_end(m, c))
@@ -183,7 +183,8 @@ static void run_finally(struct model *m, struct m_promise *c, struct m_promise *
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    struct m_value result = m->host.call(m->host.self, M_ON_FINALLY, c->who, m_none());
+    struct m_value result = c->scope ? m_finish_join(m, c->scope)
+                                     : m->host.call(m->host.self, M_ON_FINALLY, c->who, m_none());
     if (!m_user_end(m, c)) {
         m_release(m, result);
         m_release(m, outcome);
@@ -205,13 +206,21 @@ static void end_cleaning(struct model *m, struct m_promise *c, struct m_promise 
         m_settle(m, c, c->value);
 }
 
+void m_destroy_attached(struct model *m, const struct m_promise *c)
+{
+    if (c->scope)
+        m_scope_unref(m, c->scope);
+    else
+        m->host.destroyed(m->host.self, c->who);
+}
+
 static void run_attached(struct model *m, struct m_promise *c, struct m_promise *s)
 {
     struct m_value outcome = take_input(m, c, s);
     c->kind = M_HANDLE; /* which has nothing to destroy */
     c->source = NULL;
     m_user_begin(m, c);
-    m->host.destroyed(m->host.self, c->who);
+    m_destroy_attached(m, c);
     if (m_user_end(m, c))
         m_settle(m, c, outcome);
     else

@@ -48,6 +48,12 @@ static void then(void *self, uint32_t who, struct m_promise *r)
 }
 static void closing(void *self)
 {
+    struct world *w = self;
+    for (unsigned i = 0; i < SCOPES; i++) {
+        struct m_scope *s = w->scopes[i];
+        for (size_t k = 0; s && k < s->joiners.n; k++)
+            s->joiners.at[k]->address = places.joiners[i][k];
+    }
     struct model *m = ((struct world *)self)->loop;
     for (size_t i = 0; i < m->timers.n; i++)
         m->timers.at[i]->address = places.timers[m->timers.at[i]->timer_number];
@@ -134,6 +140,12 @@ static void describe_value(struct text *text, struct m_value v, int depth)
 static void describe(struct text *text, union any v) { describe_value(text, v.model, 5); }
 
 /* Operations. */
+
+static void *scope(struct world *w, bool collect) { return m_scope_new(w->loop, collect); }
+static void add(struct world *w, void *s, void *p) { m_scope_add(w->loop, s, p); }
+static void cancel_scope(struct world *w, void *s) { m_scope_cancel(w->loop, s); }
+static void *join(struct world *w, void *s) { return m_scope_join(w->loop, s); }
+static void free_scope(struct world *w, void *s) { m_scope_free(w->loop, s); }
 
 static void *channel(struct world *w, size_t capacity) { return m_channel_new(w->loop, capacity); }
 static void *send_to(struct world *w, void *ch, union any v)
@@ -285,6 +297,11 @@ const struct side model_side = {
     .drain_channel = drain_channel,
     .close_channel = close_channel,
     .free_channel = free_channel,
+    .scope = scope,
+    .add = add,
+    .cancel_scope = cancel_scope,
+    .join = join,
+    .free_scope = free_scope,
     .spawn = spawn,
     .delay = delay,
     .timeout = timeout,

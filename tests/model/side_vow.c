@@ -8,6 +8,7 @@
 
 #include "core/loop.h"
 #include "loop/heap.h"
+#include "scope/scope.h"
 #include "vow/inspect.h"
 #include "world.h"
 
@@ -365,6 +366,44 @@ static void free_channel(struct world *w, void *ch)
     vow_channel_unref(ch);
 }
 
+static void *scope(struct world *w, bool collect)
+{
+    return vow_scope_new(w->loop, collect ? VOW_COLLECT : VOW_FAIL_FAST);
+}
+static void add(struct world *w, void *s, void *p)
+{
+    (void)w;
+    vow_scope_add(s, p);
+}
+static void cancel_scope(struct world *w, void *s)
+{
+    (void)w;
+    vow_scope_cancel(s);
+}
+static void *join(struct world *w, void *s)
+{
+    (void)w;
+    return vow_scope_join(s);
+}
+static void free_scope(struct world *w, void *s)
+{
+    (void)w;
+    vow_scope_free(s);
+}
+/* Before the loop may close, as with timers: a cancelled join makes its own promise. */
+static void remember_joiners(const struct world *w)
+{
+    for (unsigned i = 0; i < SCOPES; i++) {
+        const vow_scope *s = w->scopes[i];
+        size_t n = 0;
+        for (const struct vow__waiter *j = s ? s->joiners.first : NULL; j; j = j->next) {
+            if (n == MOST_JOINERS)
+                interpreter_failed("more joins than there is room for");
+            places.joiners[i][n++] = (uintptr_t)j->resolver;
+        }
+    }
+}
+
 /* Each wait is one turn's end. */
 static vow_value fiber(void *data)
 {
@@ -415,6 +454,7 @@ static void (*vows_finish)(vow_loop *loop);
 static void finish(vow_loop *loop)
 {
     remember_timers(loop, NULL);
+    remember_joiners(here);
     bool was = closing;
     closing = true;
     vows_finish(loop);
@@ -424,6 +464,7 @@ static size_t close_loop(struct world *w)
 {
     vow_loop *loop = w->loop;
     remember_timers(loop, NULL);
+    remember_joiners(w);
     bool was = closing;
     closing = true;
     size_t left = vow_loop_close(loop);
@@ -524,6 +565,11 @@ const struct side vow_side = {
     .drain_channel = drain_channel,
     .close_channel = close_channel,
     .free_channel = free_channel,
+    .scope = scope,
+    .add = add,
+    .cancel_scope = cancel_scope,
+    .join = join,
+    .free_scope = free_scope,
     .spawn = spawn,
     .delay = delay,
     .timeout = timeout,

@@ -339,6 +339,7 @@ void world_begin(struct world *w, const struct side *side, const struct program 
     memset(w->handles, 0, sizeof w->handles);
     memset(w->resolvers, 0, sizeof w->resolvers);
     memset(w->channels, 0, sizeof w->channels);
+    memset(w->scopes, 0, sizeof w->scopes);
     side->begin(w);
 }
 
@@ -360,6 +361,12 @@ void world_let_go(struct world *w)
         w->channels[i] = NULL;
         if (ch)
             w->side->free_channel(w, ch);
+    }
+    for (unsigned i = 0; i < SCOPES; i++) {
+        void *s = w->scopes[i];
+        w->scopes[i] = NULL;
+        if (s)
+            w->side->free_scope(w, s);
     }
     w->side->drain(w, SIZE_MAX);
 }

@@ -71,6 +71,11 @@ struct side {
     union any (*drain_channel)(struct world *w, void *ch);
     void (*close_channel)(struct world *w, void *ch);
     void (*free_channel)(struct world *w, void *ch);
+    void *(*scope)(struct world *w, bool collect); /* NULL: the loop is closed */
+    void (*add)(struct world *w, void *s, void *p);
+    void (*cancel_scope)(struct world *w, void *s);
+    void *(*join)(struct world *w, void *s);
+    void (*free_scope)(struct world *w, void *s);
     void *(*spawn)(struct world *w, uint32_t who, bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
     void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
@@ -85,7 +90,14 @@ struct side {
 };
 extern const struct side vow_side, model_side;
 
-enum { SLOTS = 12, CHANNELS = 3, MOST_EVENTS = 3000, MOST_SERIALS = 20000 };
+enum {
+    SLOTS = 12,
+    CHANNELS = 3,
+    SCOPES = 3,
+    MOST_JOINERS = 2000,
+    MOST_EVENTS = 3000,
+    MOST_SERIALS = 20000
+};
 struct world {
     const struct side *side;
     const struct program *program;
@@ -95,7 +107,8 @@ struct world {
         void *r;
         uint32_t who;
     } resolvers[SLOTS];
-    void *channels[CHANNELS];
+    void *channels[CHANNELS], *scopes[SCOPES];
+    bool joined[SCOPES]; /* nothing is added any more */
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */
@@ -128,6 +141,7 @@ void world_then(struct world *w, uint32_t who, void *resolver);
  * which they were made, and where that of the n-th timer lies. */
 struct places {
     uintptr_t sources[MOST_SERIALS], timers[MOST_SERIALS];
+    uintptr_t joiners[SCOPES][MOST_JOINERS];
     size_t told, asked;
 };
 extern struct places places;
