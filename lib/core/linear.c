@@ -16,12 +16,12 @@ vow_promise *vow__linear_new(vow_loop *loop, const struct vow__linear_ops *ops, 
     return c;
 }
 
-/* c is in a list again: it may have been let go or cancelled while its code ran. */
+/* c is in a list again: it was let go or cancelled while its code ran. */
 void vow__linear_look_again(vow_loop *loop, vow_promise *c)
 {
     if (!vow__wanted(c)) {
         vow__drop_running(loop, c);
-    } else if (c->flags & F_CANCEL) {
+    } else {
         c->flags &= (uint8_t)~F_CANCEL;
         vow__cancel(loop, c);
     }

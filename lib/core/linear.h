@@ -34,7 +34,7 @@ vow_promise *vow__linear_new(vow_loop *loop, const struct vow__linear_ops *ops, 
                              const char *where);
 
 /* A promise to wait for that vow__cannot_wait need not be asked about: a source of the loop's
- * own and what has settled wait for nothing. */
+ * own and what has settled wait for nothing. NULL is left to that, too. */
 static inline bool vow__is_simple(const vow_loop *loop, const vow_promise *p)
 {
     return p && p->outside && (p->kind == K_SOURCE || vow__settled(p)) && vow__loop_of(p) == loop;

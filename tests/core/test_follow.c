@@ -334,3 +334,21 @@ TEST(a_rejection_that_was_followed_is_not_reported_when_a_later_consumer_goes)
     EQ_TRACE(seen, "");
     vow_unref(p);
 }
+
+/* The promise that is moved into the follower's line stands behind another at its source. */
+TEST(what_is_followed_may_be_the_second_at_its_source)
+{
+    struct trace seen = {""};
+    struct note a = {&seen, "a"}, b = {&seen, "b"};
+    vow_resolver *source_r, *r;
+    vow_promise *source = vow_promise_new(loop, &source_r), *p = vow_promise_new(loop, &r);
+    vow_promise *first = vow_then(vow_ref(source), note_value, &a);
+    vow_promise *second = vow_then(source, note_value, &b);
+    vow_resolve(r, vow_v(second));
+    vow_resolve(source_r, vow_v(1));
+    drain(loop);
+    EQ_TRACE(seen, "a=1 b=1");
+    EQ_INT(vow_state(p), VOW_FULFILLED);
+    vow_unref(first);
+    vow_unref(p);
+}

@@ -342,3 +342,36 @@ TEST_PANICS(a_task_does_not_start_itself, "from inside itself")
     vow_poll(loop);
     vow_unref(p);
 }
+
+static vow_value await_another(vow_task *task)
+{
+    VOW_TASK_BEGIN(task);
+    VOW_AWAIT(task, vow_delay(vow_current(), 1));
+    VOW_AWAIT(task, job_of(task)->waits_for);
+    VOW_TASK_END(vow_none());
+}
+
+TEST_PANICS(awaiting_nothing_is_misuse, "NULL")
+{
+    struct job job = {0};
+    vow_promise *p = vow_task_start(loop, await_another, &job.task, NULL);
+    vow_clock_advance(loop, 1);
+    vow_unref(p);
+}
+
+static vow_value nothing(vow_value v, void *data)
+{
+    (void)v, (void)data;
+    return vow_none();
+}
+
+TEST_PANICS(awaiting_what_was_handed_over_is_misuse, "resolving with a promise")
+{
+    vow_resolver *r;
+    struct job job = {.waits_for = vow_promise_new(loop, &r)};
+    vow_promise *chain = vow_then(job.waits_for, nothing, NULL);
+    vow_promise *p = vow_task_start(loop, await_another, &job.task, NULL);
+    vow_clock_advance(loop, 1);
+    vow_unref(p);
+    vow_unref(chain);
+}
