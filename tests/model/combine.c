@@ -4,7 +4,6 @@
  * waits for one input, and a policy that says when it is decided.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "model.h"
 #include "vow/error.h"
@@ -371,17 +370,6 @@ struct m_promise *m_combine(struct model *m, enum m_policy policy, size_t n,
     if (c)
         ready(m, c);
     return c ? c : m->no_loop;
-}
-
-struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute)
-{
-    if (m_settled(p))
-        return p;
-    struct m_promise *inputs[] = {p, m_delay_until(m, absolute ? ms : m->now + ms)};
-    if (!m_settled(inputs[1]))
-        return m_combine(m, M_TIMEOUT, 2, inputs);
-    m_unref(m, p);
-    return inputs[1];
 }
 
 /* Everything that calls a function again and again. */

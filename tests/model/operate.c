@@ -8,7 +8,7 @@
 
 static void do_resolver(struct world *w, const struct op *op)
 {
-    union any v = w->side->simple(M_NONE);
+    union any v = w->side->values->simple(M_NONE);
     bool settles = op->code == OP_resolve || op->code == OP_reject;
     if (settles) /* first: making the value may end another operation */
         v = op->code == OP_resolve ? world_make(w, op->b, op->c, NULL)
@@ -103,31 +103,31 @@ static union any make_message(struct world *w, const struct op *op)
 static void do_channel(struct world *w, const struct op *op)
 {
     void **slot = &w->channels[op->a % CHANNELS], *ch = *slot;
-    union any v = w->side->simple(M_NONE);
+    union any v = w->side->values->simple(M_NONE);
     switch (ch ? op->code : OP_channel) {
     case OP_channel:
-        *slot = w->side->channel(w, op->a / CHANNELS % 3);
+        *slot = w->side->tasks->channel(w, op->a / CHANNELS % 3);
         if (ch)
-            w->side->free_channel(w, ch);
+            w->side->tasks->free_channel(w, ch);
         break;
     case OP_send:
         v = make_message(w, op);
         if ((ch = *slot) != NULL) /* making the value may end something */
-            world_keep_handle(w, w->side->send(w, ch, v));
+            world_keep_handle(w, w->side->tasks->send(w, ch, v));
         break;
     case OP_receive:
-        world_keep_handle(w, w->side->receive(w, ch));
+        world_keep_handle(w, w->side->tasks->receive(w, ch));
         break;
     case OP_drain_channel:
-        v = w->side->drain_channel(w, ch);
+        v = w->side->tasks->drain_channel(w, ch);
         world_keep_handle(w, w->side->resolved(w, v));
         break;
     case OP_close_channel:
-        w->side->close_channel(w, ch);
+        w->side->tasks->close_channel(w, ch);
         break;
     default:
         *slot = NULL;
-        w->side->free_channel(w, ch);
+        w->side->tasks->free_channel(w, ch);
     }
 }
 
@@ -137,26 +137,28 @@ static void do_scope(struct world *w, const struct op *op)
     void **slot = &w->scopes[at], *s = *slot, *p = NULL;
     switch (s ? op->code : OP_scope) {
     case OP_scope:
-        *slot = w->side->scope(w, op->b / SCOPES % 2);
+        *slot = w->side->tasks->scope(w, op->b / SCOPES % 2);
         w->joined[at] = false;
         if (s)
-            w->side->free_scope(w, s);
+            w->side->tasks->free_scope(w, s);
         break;
     case OP_add:
-        p = w->joined[at] ? NULL : world_take_handle(w, op->a);
+        if (w->joined[at] && !w->side->tasks->is_over(s))
+            break; /* TODO(soon) a join whose turn comes later takes that for its cancel */
+        p = world_take_handle(w, op->a);
         if (p)
-            w->side->add(w, s, p);
+            w->side->tasks->add(w, s, p);
         break;
     case OP_join:
         w->joined[at] = true;
-        world_keep_handle(w, w->side->join(w, s));
+        world_keep_handle(w, w->side->tasks->join(w, s));
         break;
     case OP_cancel_scope:
-        w->side->cancel_scope(w, s);
+        w->side->tasks->cancel_scope(w, s);
         break;
     default:
         *slot = NULL;
-        w->side->free_scope(w, s);
+        w->side->tasks->free_scope(w, s);
     }
 }
 
@@ -165,7 +167,7 @@ static void do_spawn(struct world *w, const struct op *op)
     uint32_t who = world_new_who(w, op->a, op->b);
     if (op->c % 2)
         world_owe(w, who);
-    world_keep_handle(w, w->side->spawn(w, who, op->c % 2));
+    world_keep_handle(w, w->side->tasks->spawn(w, who, op->c % 2));
 }
 
 static void do_attach(struct world *w, const struct op *op)

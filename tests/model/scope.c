@@ -125,14 +125,12 @@ static void suppress(struct model *m, struct m_scope *s, struct m_value error)
         m_report_error(m, wrapper);
 }
 
-/* Children may be added meanwhile; none leaves. */
+/* Children may be added meanwhile; none leaves, so there is nobody to be told. */
 static void end_children(struct model *m, struct m_scope *s)
 {
     struct m_promise *c = s->children;
     for (size_t i = 0; i < c->elements.n; i++)
         m_cancel_inside(m, c->elements.at[i]->source);
-    if (!s->freed)
-        look(m, s);
 }
 
 static void end(struct model *m, struct m_scope *s, struct m_value why)

@@ -143,6 +143,7 @@ static void describe(struct text *text, union any v) { describe_value(text, v.mo
 
 static void *scope(struct world *w, bool collect) { return m_scope_new(w->loop, collect); }
 static void add(struct world *w, void *s, void *p) { m_scope_add(w->loop, s, p); }
+static bool is_over(void *s) { return ((const struct m_scope *)s)->over; }
 static void cancel_scope(struct world *w, void *s) { m_scope_cancel(w->loop, s); }
 static void *join(struct world *w, void *s) { return m_scope_join(w->loop, s); }
 static void free_scope(struct world *w, void *s) { m_scope_free(w->loop, s); }
@@ -257,9 +258,7 @@ static void end(struct world *w)
     m_end(w->loop);
 }
 
-const struct side model_side = {
-    .begin = begin,
-    .end = end,
+static const struct side_values model_values = {
     .number = number,
     .simple = simple,
     .error = error,
@@ -271,6 +270,29 @@ const struct side model_side = {
     .keep = keep,
     .is_error = is_error,
     .describe = describe,
+};
+
+static const struct side_tasks model_tasks = {
+    .channel = channel,
+    .send = send_to,
+    .receive = receive_from,
+    .drain_channel = drain_channel,
+    .close_channel = close_channel,
+    .free_channel = free_channel,
+    .scope = scope,
+    .add = add,
+    .is_over = is_over,
+    .cancel_scope = cancel_scope,
+    .join = join,
+    .free_scope = free_scope,
+    .spawn = spawn,
+};
+
+const struct side model_side = {
+    .begin = begin,
+    .end = end,
+    .values = &model_values,
+    .tasks = &model_tasks,
     .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,
@@ -291,18 +313,6 @@ const struct side model_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
-    .channel = channel,
-    .send = send_to,
-    .receive = receive_from,
-    .drain_channel = drain_channel,
-    .close_channel = close_channel,
-    .free_channel = free_channel,
-    .scope = scope,
-    .add = add,
-    .cancel_scope = cancel_scope,
-    .join = join,
-    .free_scope = free_scope,
-    .spawn = spawn,
     .delay = delay,
     .timeout = timeout,
     .poll = poll_loop,

@@ -8,15 +8,11 @@
 
 #include "core/loop.h"
 #include "loop/heap.h"
-#include "scope/scope.h"
 #include "vow/inspect.h"
-#include "world.h"
+#include "side_vow.h"
 
-static struct world *here;
+struct world *here;
 struct places places;
-
-static void *as_data(uint32_t who) { return (void *)(uintptr_t)who; }
-static uint32_t as_who(void *data) { return (uint32_t)(uintptr_t)data; }
 
 /* What vow calls. */
 
@@ -57,7 +53,7 @@ static void post_destroyed(void *data)
         world_destroyed(here, as_who(data));
 }
 static void posted(void *data) { world_posted(here, as_who(data)); }
-static void destroyed(void *data) { world_destroyed(here, as_who(data)); }
+void destroyed(void *data) { world_destroyed(here, as_who(data)); }
 
 static void unhandled(const vow_error *e, const char *made, bool late, void *data)
 {
@@ -82,108 +78,12 @@ static void hook_destroyed(void *data)
     world_destroyed(here, who);
 }
 
-static void remember_source(void *resolver)
+void remember_source(void *resolver)
 {
     if (places.told == MOST_SERIALS)
         interpreter_failed("more promises than there is room for");
     places.sources[places.told++] = (uintptr_t)resolver;
 }
-
-/* Values. */
-
-static void thenable_then(void *box, vow_resolver *r)
-{
-    remember_source(r);
-    world_then(here, as_who(vow_box_object(box)), r);
-}
-static const vow_type thenable_type = {.size = sizeof(vow_type),
-                                       .name = "thenable",
-                                       .ref = vow_box_ref,
-                                       .unref = vow_box_unref,
-                                       .count = vow_box_count,
-                                       .then = thenable_then};
-
-static union any number(int n) { return (union any){.vow = vow_int(n)}; }
-static union any simple(enum m_type type)
-{
-    return (union any){.vow = type == M_SAME ? VOW_SAME : type == M_AGAIN ? VOW_AGAIN : vow_none()};
-}
-static union any error(struct world *w, int code)
-{
-    (void)w;
-    return (union any){.vow = vow_fail(code, "an error")};
-}
-static union any payload(struct world *w, union any v)
-{
-    (void)w;
-    return (union any){.vow = vow_error_value(vow_error_of_value(v.vow))};
-}
-static union any wrapped(struct world *w, union any e, int code)
-{
-    (void)w;
-    return (union any){.vow = vow_wrap(vow_as_error(e.vow), code, "wrapped")};
-}
-static union any box(struct world *w, enum m_type type, uint32_t who)
-{
-    (void)w;
-    return (union any){.vow = vow_box_of(type == M_BOX ? vow_box_type() : &thenable_type,
-                                         as_data(who), destroyed)};
-}
-static union any promise(void *p) { return (union any){.vow = vow_promise_value(p)}; }
-static union any array(struct world *w, union any a, union any b)
-{
-    (void)w;
-    return (union any){.vow = vow_array(2, (vow_value[]){a.vow, b.vow})};
-}
-static union any keep(union any v) { return (union any){.vow = vow_keep(v.vow)}; }
-static bool is_error(union any v) { return vow_is_error(v.vow); }
-
-static void describe_error(struct text *text, const vow_error *e, int depth);
-
-static void describe_value(struct text *text, vow_value v, int depth)
-{
-    if (vow_is_error(v)) {
-        describe_error(text, vow_as_error(v), depth);
-    } else if (vow_is(v, vow_int_type())) {
-        text_number(text, (uint64_t)vow_as_int(v));
-    } else if (vow_is(v, vow_box_type())) {
-        text_add(text, "box#");
-        text_number(text, as_who(vow_unbox(v)) >> 6);
-    } else if (vow_is(v, vow_array_type())) {
-        text_add(text, "[");
-        for (size_t i = 0; i < vow_count(v) && depth > 0; i++) {
-            describe_value(text, vow_at(v, i), depth - 1);
-            text_add(text, " ");
-        }
-        text_add(text, "]");
-    } else if (vow_is_end(v)) {
-        text_add(text, "end");
-    } else {
-        text_add(text, vow_is_none(v) ? "none" : "something");
-    }
-}
-
-static void describe_error(struct text *text, const vow_error *e, int depth)
-{
-    text_add(text, "!");
-    text_number(text, (uint64_t)vow_error_code(e));
-    if (depth == 0)
-        return;
-    if (!vow_is_none(vow_error_payload(e))) {
-        text_add(text, "=");
-        describe_value(text, vow_error_payload(e), depth - 1);
-    }
-    if (vow_error_cause(e)) {
-        text_add(text, "<");
-        describe_error(text, vow_error_cause(e), depth - 1);
-    }
-    for (const vow_error *s = vow_error_suppressed(e); s; s = vow_error_next(s)) {
-        text_add(text, "+");
-        describe_error(text, s, depth - 1);
-    }
-}
-
-static void describe(struct text *text, union any v) { describe_value(text, v.vow, 5); }
 
 /* Operations. */
 
@@ -332,99 +232,6 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
     }
 }
 
-static void *channel(struct world *w, size_t capacity)
-{
-    return vow_channel_new(w->loop, capacity);
-}
-static void *send_to(struct world *w, void *ch, union any v)
-{
-    (void)w;
-    vow_promise *p = vow_channel_send(ch, v.vow);
-    remember_source(p);
-    return p;
-}
-static void *receive_from(struct world *w, void *ch)
-{
-    (void)w;
-    vow_promise *p = vow_channel_receive(ch);
-    remember_source(p);
-    return p;
-}
-static union any drain_channel(struct world *w, void *ch)
-{
-    (void)w;
-    return (union any){.vow = vow_channel_drain(ch)};
-}
-static void close_channel(struct world *w, void *ch)
-{
-    (void)w;
-    vow_channel_close(ch);
-}
-static void free_channel(struct world *w, void *ch)
-{
-    (void)w;
-    vow_channel_unref(ch);
-}
-
-static void *scope(struct world *w, bool collect)
-{
-    return vow_scope_new(w->loop, collect ? VOW_COLLECT : VOW_FAIL_FAST);
-}
-static void add(struct world *w, void *s, void *p)
-{
-    (void)w;
-    vow_scope_add(s, p);
-}
-static void cancel_scope(struct world *w, void *s)
-{
-    (void)w;
-    vow_scope_cancel(s);
-}
-static void *join(struct world *w, void *s)
-{
-    (void)w;
-    return vow_scope_join(s);
-}
-static void free_scope(struct world *w, void *s)
-{
-    (void)w;
-    vow_scope_free(s);
-}
-/* Before the loop may close, as with timers: a cancelled join makes its own promise. */
-static void remember_joiners(const struct world *w)
-{
-    for (unsigned i = 0; i < SCOPES; i++) {
-        const vow_scope *s = w->scopes[i];
-        size_t n = 0;
-        for (const struct vow__waiter *j = s ? s->joiners.first : NULL; j; j = j->next) {
-            if (n == MOST_JOINERS)
-                interpreter_failed("more joins than there is room for");
-            places.joiners[i][n++] = (uintptr_t)j->resolver;
-        }
-    }
-}
-
-/* Each wait is one turn's end. */
-static vow_value fiber(void *data)
-{
-    vow_value in = vow_none();
-    for (unsigned turn = 0;; turn++) {
-        union any out;
-        enum m_went went = world_turn(here, as_who(data), turn, (union any){.vow = in}, &out);
-        vow_release(in);
-        if (went == M_ENDS)
-            return out.vow;
-        if (went == M_YIELDS)
-            in = vow_v(vow_yield());
-        else if ((vow_await(out.vow.as.p, &in) != 0) != vow_is_error(in))
-            interpreter_failed("vow_await gave a code and no error, or an error and no code");
-    }
-}
-static void *spawn(struct world *w, uint32_t who, bool destroy)
-{
-    return vow_spawn(w->loop, fiber, as_data(who), destroy ? destroyed : NULL);
-}
-
 /* Time. */
 
 static void *delay(struct world *w, uint64_t ms)
@@ -484,9 +291,9 @@ static void outcome(struct text *text, void *p)
     if (vow_state(p) == VOW_PENDING)
         text_add(text, "pending");
     else if (vow_state(p) == VOW_FULFILLED)
-        describe_value(text, vow_peek(p), 5);
+        vow_values.describe(text, (union any){.vow = vow_peek(p)});
     else
-        describe_error(text, vow_error_of(p), 5);
+        vow_values.describe(text, (union any){.vow = borrowed(vow_error_of(p))});
 }
 
 static struct counts counts(struct world *w)
@@ -528,17 +335,8 @@ static void end(struct world *w)
 const struct side vow_side = {
     .begin = begin,
     .end = end,
-    .number = number,
-    .simple = simple,
-    .error = error,
-    .payload = payload,
-    .wrapped = wrapped,
-    .box = box,
-    .promise = promise,
-    .array = array,
-    .keep = keep,
-    .is_error = is_error,
-    .describe = describe,
+    .values = &vow_values,
+    .tasks = &vow_tasks,
     .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,
@@ -559,18 +357,6 @@ const struct side vow_side = {
     .detach = detach,
     .combine = combine,
     .repeat = repeat,
-    .channel = channel,
-    .send = send_to,
-    .receive = receive_from,
-    .drain_channel = drain_channel,
-    .close_channel = close_channel,
-    .free_channel = free_channel,
-    .scope = scope,
-    .add = add,
-    .cancel_scope = cancel_scope,
-    .join = join,
-    .free_scope = free_scope,
-    .spawn = spawn,
     .delay = delay,
     .timeout = timeout,
     .poll = poll_loop,

@@ -30,6 +30,17 @@ struct m_promise *m_delay_until(struct model *m, uint64_t ms)
     return p;
 }
 
+struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute)
+{
+    if (m_settled(p))
+        return p;
+    struct m_promise *inputs[] = {p, m_delay_until(m, absolute ? ms : m->now + ms)};
+    if (!m_settled(inputs[1]))
+        return m_combine(m, M_TIMEOUT, 2, inputs);
+    m_unref(m, p);
+    return inputs[1];
+}
+
 static bool is_due(const struct model *m)
 {
     return m->timers.n > 0 && m->timers.at[0]->deadline <= m->now;

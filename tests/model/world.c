@@ -122,7 +122,7 @@ static union any new_box(struct world *w, enum m_type type, unsigned behaviour)
 {
     uint32_t who = world_new_who(w, 0, behaviour);
     world_owe(w, who);
-    return w->side->box(w, type, who);
+    return w->side->values->box(w, type, who);
 }
 
 /* Only such promises may hide in values: they wait for nothing, so there are no circles. */
@@ -145,37 +145,38 @@ union any world_make(struct world *w, unsigned gift, unsigned with, const union 
     void *p;
     switch (w->quiet ? GIVE_number : gift) {
     case GIVE_none:
-        return side->simple(M_NONE);
+        return side->values->simple(M_NONE);
     case GIVE_error:
-        return side->error(w, with % 2 ? EIO : EPROTO);
+        return side->values->error(w, with % 2 ? EIO : EPROTO);
     case GIVE_own_cancel:
-        return side->error(w, ECANCELED);
+        return side->values->error(w, ECANCELED);
     case GIVE_same:
-        return in ? side->simple(M_SAME) : side->number((int)with);
+        return in ? side->values->simple(M_SAME) : side->values->number((int)with);
     case GIVE_kept:
-        return in ? side->keep(*in) : side->number((int)with);
+        return in ? side->values->keep(*in) : side->values->number((int)with);
     case GIVE_wrapped:
-        return in && side->is_error(*in) ? side->wrapped(w, *in, EPIPE) : side->error(w, EPIPE);
+        return in && side->values->is_error(*in) ? side->values->wrapped(w, *in, EPIPE)
+                                                 : side->values->error(w, EPIPE);
     case GIVE_promise:
         p = world_take_handle(w, with);
-        return p ? side->promise(p) : side->simple(M_NONE);
+        return p ? side->values->promise(p) : side->values->simple(M_NONE);
     case GIVE_pending:
-        return side->promise(world_new_pending(w, with, with));
+        return side->values->promise(world_new_pending(w, with, with));
     case GIVE_box:
         return new_box(w, M_BOX, with);
     case GIVE_payload:
         p = with % 2 ? take_fulfilled(w, with) : NULL;
-        return side->payload(w, p ? side->promise(p) : new_box(w, M_BOX, with));
+        return side->values->payload(w, p ? side->values->promise(p) : new_box(w, M_BOX, with));
     case GIVE_array:
-        return side->array(w, new_box(w, M_BOX, with), side->number((int)with));
+        return side->values->array(w, new_box(w, M_BOX, with), side->values->number((int)with));
     case GIVE_thenable:
         return new_box(w, M_THENABLE, with);
     case GIVE_again:
-        return side->simple(M_AGAIN);
+        return side->values->simple(M_AGAIN);
     case GIVE_delay:
-        return side->promise(side->delay(w, with % 16));
+        return side->values->promise(side->delay(w, with % 16));
     default:
-        return side->number((int)with);
+        return side->values->number((int)with);
     }
 }
 
@@ -185,7 +186,7 @@ union any world_make_error(struct world *w, unsigned gift, unsigned with)
     if (gift == GIVE_promise || gift == GIVE_pending || gift == GIVE_delay)
         gift = GIVE_payload;
     union any v = world_make(w, gift, with, NULL);
-    return w->side->is_error(v) ? v : w->side->payload(w, v);
+    return w->side->values->is_error(v) ? v : w->side->values->payload(w, v);
 }
 
 /* Functions of the program that a side calls. */
@@ -210,7 +211,7 @@ union any world_call(struct world *w, enum m_role role, uint32_t who, union any 
     const struct behaviour *behaviour = behaviour_of(w, who);
     struct text *text = world_event(w, names[role], who);
     text_add(text, " ");
-    w->side->describe(text, in);
+    w->side->values->describe(text, in);
     act(w, who);
     bool has_input = role < M_ON_FINALLY;
     return world_make(w, behaviour->give, behaviour->with, has_input ? &in : NULL);
@@ -242,13 +243,13 @@ enum m_went world_turn(struct world *w, uint32_t who, unsigned turn, union any i
     text_add(text, ".");
     text_number(text, turn);
     text_add(text, " ");
-    w->side->describe(text, in);
+    w->side->values->describe(text, in);
     act(w, who);
     if (turn < (who >> 4 & 3) && !w->quiet) {
         void *p = awaited(w, behaviour->with / 4 + turn);
         if (!p)
             return M_YIELDS;
-        *out = w->side->promise(p);
+        *out = w->side->values->promise(p);
         return M_WAITS;
     }
     unsigned gift = behaviour->give == GIVE_same ? GIVE_kept : behaviour->give;
@@ -280,13 +281,13 @@ void world_stopped(struct world *w, uint32_t who, void *resolver)
             w->resolvers[i].r = NULL;
     act(w, who);
     if ((who >> 4 & 3) == 3)
-        w->side->resolve(w, resolver, w->side->number((int)(who & 15)));
+        w->side->resolve(w, resolver, w->side->values->number((int)(who & 15)));
 }
 
 void world_unhandled(struct world *w, union any error, bool late)
 {
     struct text *text = world_event(w, late ? "late " : "unhandled ", 0);
-    w->side->describe(text, error);
+    w->side->values->describe(text, error);
     act(w, 0);
 }
 
@@ -294,7 +295,7 @@ void world_lost(struct world *w, uint32_t who, union any error)
 {
     struct text *text = world_event(w, "lost", who);
     text_add(text, " ");
-    w->side->describe(text, error);
+    w->side->values->describe(text, error);
     act(w, who);
 }
 
@@ -360,13 +361,13 @@ void world_let_go(struct world *w)
         void *ch = w->channels[i];
         w->channels[i] = NULL;
         if (ch)
-            w->side->free_channel(w, ch);
+            w->side->tasks->free_channel(w, ch);
     }
     for (unsigned i = 0; i < SCOPES; i++) {
         void *s = w->scopes[i];
         w->scopes[i] = NULL;
         if (s)
-            w->side->free_scope(w, s);
+            w->side->tasks->free_scope(w, s);
     }
     w->side->drain(w, SIZE_MAX);
 }

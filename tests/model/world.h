@@ -29,10 +29,8 @@ struct counts {
     uint64_t handlers, unhandled;
 };
 
-/* The operations of one side. Handles and resolvers are vow's or the model's. */
-struct side {
-    void (*begin)(struct world *w);
-    void (*end)(struct world *w);
+/* The operations of one side. Handles, resolvers, channels and scopes are vow's or the model's. */
+struct side_values {
     union any (*number)(int number);
     union any (*simple)(enum m_type type); /* M_NONE, M_SAME, M_AGAIN */
     union any (*error)(struct world *w, int code);
@@ -44,6 +42,27 @@ struct side {
     union any (*keep)(union any v);
     bool (*is_error)(union any v);
     void (*describe)(struct text *text, union any v);
+};
+struct side_tasks {
+    void *(*channel)(struct world *w, size_t capacity);
+    void *(*send)(struct world *w, void *ch, union any v);
+    void *(*receive)(struct world *w, void *ch);
+    union any (*drain_channel)(struct world *w, void *ch);
+    void (*close_channel)(struct world *w, void *ch);
+    void (*free_channel)(struct world *w, void *ch);
+    void *(*scope)(struct world *w, bool collect); /* NULL: the loop is closed */
+    void (*add)(struct world *w, void *s, void *p);
+    bool (*is_over)(void *s);
+    void (*cancel_scope)(struct world *w, void *s);
+    void *(*join)(struct world *w, void *s);
+    void (*free_scope)(struct world *w, void *s);
+    void *(*spawn)(struct world *w, uint32_t who, bool destroy);
+};
+struct side {
+    void (*begin)(struct world *w);
+    void (*end)(struct world *w);
+    const struct side_values *values;
+    const struct side_tasks *tasks;
     void *(*pending)(struct world *w, void **resolver);
     void *(*resolved)(struct world *w, union any v);
     void (*on_stop)(struct world *w, void *r, bool stop, bool destroy, uint32_t who);
@@ -65,18 +84,6 @@ struct side {
     void *(*combine)(struct world *w, enum m_policy policy, size_t n, void **inputs);
     void *(*repeat)(struct world *w, enum m_policy policy, size_t n, size_t limit, uint32_t who,
                     bool destroy);
-    void *(*channel)(struct world *w, size_t capacity);
-    void *(*send)(struct world *w, void *ch, union any v);
-    void *(*receive)(struct world *w, void *ch);
-    union any (*drain_channel)(struct world *w, void *ch);
-    void (*close_channel)(struct world *w, void *ch);
-    void (*free_channel)(struct world *w, void *ch);
-    void *(*scope)(struct world *w, bool collect); /* NULL: the loop is closed */
-    void (*add)(struct world *w, void *s, void *p);
-    void (*cancel_scope)(struct world *w, void *s);
-    void *(*join)(struct world *w, void *s);
-    void (*free_scope)(struct world *w, void *s);
-    void *(*spawn)(struct world *w, uint32_t who, bool destroy);
     void *(*delay)(struct world *w, uint64_t ms);
     void *(*timeout)(struct world *w, void *p, uint64_t ms, bool absolute);
     void (*budget)(struct world *w, size_t handlers);
@@ -108,7 +115,7 @@ struct world {
         uint32_t who;
     } resolvers[SLOTS];
     void *channels[CHANNELS], *scopes[SCOPES];
-    bool joined[SCOPES]; /* nothing is added any more */
+    bool joined[SCOPES]; /* by a join that may not have come to its turn */
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */
