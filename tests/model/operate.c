@@ -3,6 +3,7 @@
  * operate.c - what the operations of a program do, on whichever side.
  */
 #include <stdint.h>
+#include <string.h>
 
 #include "world.h"
 
@@ -131,6 +132,13 @@ static void do_channel(struct world *w, const struct op *op)
     }
 }
 
+static bool is_pending(struct world *w, void *p)
+{
+    struct text text = {.at = ""};
+    w->side->outcome(&text, p);
+    return strcmp(text.at, "pending") == 0;
+}
+
 static void do_scope(struct world *w, const struct op *op)
 {
     unsigned at = op->b % SCOPES;
@@ -150,8 +158,9 @@ static void do_scope(struct world *w, const struct op *op)
             w->side->tasks->add(w, s, p);
         break;
     case OP_join:
-        w->joined[at] = true;
-        world_keep_handle(w, w->side->tasks->join(w, s));
+        p = w->side->tasks->join(w, s);
+        w->joined[at] = w->joined[at] || is_pending(w, p);
+        world_keep_handle(w, p);
         break;
     case OP_cancel_scope:
         w->side->tasks->cancel_scope(w, s);
