@@ -145,7 +145,8 @@ void world_then(struct world *w, uint32_t who, void *resolver);
 
 /* When it closes, vow rejects pending promises in an order that nothing promises: that of
  * their addresses. What vow did is told to the model: where the sources lie, in the order in
- * which they were made, and where that of the n-th timer lies. */
+ * which they were made, where that of the n-th timer lies, and those of who waits in each scope,
+ * in their order. */
 struct places {
     uintptr_t sources[MOST_SERIALS], timers[MOST_SERIALS];
     uintptr_t joiners[SCOPES][MOST_JOINERS];
