@@ -57,13 +57,9 @@ static vow_value ignore(const vow_error *e, void *data)
     return vow_none();
 }
 
-/* A cancelled join is the scope's cancel: it has ended when that has. */
 static vow_value finish(void *data)
 {
     vow_scope *scope = data;
-    if (scope->freed || is_quiet(scope))
-        return vow_none();
-    vow__scope_end(scope, vow__error_ready(ECANCELED));
     if (scope->freed || is_quiet(scope))
         return vow_none();
     return vow_promise_value(vow_catch(when_quiet(scope, scope->where), ignore, NULL));
@@ -71,11 +67,24 @@ static vow_value finish(void *data)
 
 static void let_scope_go(void *data) { vow__scope_unref(data); }
 
+/* A cancelled join is the scope's cancel: it has ended when that has. One that was told leaves
+ * the scope alone, which may have children again by now. */
+static vow_value look_for_cancel(const vow_error *e, void *data)
+{
+    vow_scope *scope = data;
+    if (!vow__is_cancel(e) || scope->freed || is_quiet(scope))
+        return VOW_SAME;
+    vow__scope_end(scope, vow__error_ready(ECANCELED));
+    vow_promise *p = vow_rejected_at(scope->loop, vow_error_ref((vow_error *)e), scope->where);
+    return vow_promise_value(
+        vow_finally_at(p, finish, vow__scope_ref(scope), let_scope_go, scope->where));
+}
+
 vow_promise *vow_scope_join_at(vow_scope *scope, const char *where)
 {
     vow__check_loop(scope->loop, "vow_scope_join");
     if (is_quiet(scope))
         return vow_resolved_at(scope->loop, outcome(scope), where);
-    return vow_finally_at(when_quiet(scope, where), finish, vow__scope_ref(scope), let_scope_go,
-                          where);
+    return vow_catch_at(when_quiet(scope, where), look_for_cancel, vow__scope_ref(scope),
+                        let_scope_go, where);
 }

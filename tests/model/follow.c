@@ -55,6 +55,7 @@ static void move_into(struct model *m, struct m_promise *p, struct m_promise *q)
     p->destroy = q->kind == M_FIBER && q->destroy;
     p->turns = q->turns;
     p->scope = q->scope;
+    p->absorbs = q->absorbs;
     take_place(p, q);
     m_free(m, q);
 }

@@ -93,6 +93,7 @@ struct m_promise {
     unsigned turns;               /* of a fiber: so many have begun */
     bool yields;                  /* of a fiber: it waits for nothing but its turn */
     struct m_channel *channel;    /* a source waits in it, to send `value` or to receive */
+    bool absorbs;                 /* a step of a join: takes an error for nothing */
     struct m_scope *scope;        /* of its children, and of all that a join is made of */
     bool timer;                   /* a source is a delay */
     uint64_t deadline, timer_number;
@@ -265,6 +266,7 @@ bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, 
 void m_scope_input(struct model *m, struct m_promise *c, struct m_value outcome);
 void m_scope_last(struct model *m, struct m_promise *c);
 void m_leave_joiners(struct model *m, struct m_promise *p);
+struct m_value m_join_failed(struct model *m, struct m_scope *s, struct m_value error);
 struct m_value m_finish_join(struct model *m, struct m_scope *s);
 void m_scope_unref(struct model *m, struct m_scope *s);
 void m_destroy_attached(struct model *m, const struct m_promise *c);

@@ -3,7 +3,6 @@
  * operate.c - what the operations of a program do, on whichever side.
  */
 #include <stdint.h>
-#include <string.h>
 
 #include "world.h"
 
@@ -132,35 +131,22 @@ static void do_channel(struct world *w, const struct op *op)
     }
 }
 
-static bool is_pending(struct world *w, void *p)
-{
-    struct text text = {.at = ""};
-    w->side->outcome(&text, p);
-    return strcmp(text.at, "pending") == 0;
-}
-
 static void do_scope(struct world *w, const struct op *op)
 {
-    unsigned at = op->b % SCOPES;
-    void **slot = &w->scopes[at], *s = *slot, *p = NULL;
+    void **slot = &w->scopes[op->b % SCOPES], *s = *slot, *p = NULL;
     switch (s ? op->code : OP_scope) {
     case OP_scope:
         *slot = w->side->tasks->scope(w, op->b / SCOPES % 2);
-        w->joined[at] = false;
         if (s)
             w->side->tasks->free_scope(w, s);
         break;
     case OP_add:
-        if (w->joined[at] && !w->side->tasks->is_over(s))
-            break; /* TODO(soon) a join whose turn comes later takes that for its cancel */
         p = world_take_handle(w, op->a);
         if (p)
             w->side->tasks->add(w, s, p);
         break;
     case OP_join:
-        p = w->side->tasks->join(w, s);
-        w->joined[at] = w->joined[at] || is_pending(w, p);
-        world_keep_handle(w, p);
+        world_keep_handle(w, w->side->tasks->join(w, s));
         break;
     case OP_cancel_scope:
         w->side->tasks->cancel_scope(w, s);

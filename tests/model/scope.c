@@ -100,7 +100,7 @@ struct m_promise *m_scope_join(struct model *m, struct m_scope *s)
 {
     if (quiet(s))
         return m_resolved(m, outcome(s));
-    struct m_promise *c = add_step(m, s, when_quiet(m, s), M_FINALLY);
+    struct m_promise *c = add_step(m, s, when_quiet(m, s), M_THEN);
     if (c == m->no_loop)
         return c;
     s->refs++;
@@ -196,14 +196,26 @@ void m_scope_last(struct model *m, struct m_promise *c)
 }
 
 /* A join that was cancelled has cancelled the scope, and has ended when that has. */
+struct m_value m_join_failed(struct model *m, struct m_scope *s, struct m_value error)
+{
+    if (!m_is_cancel(error) || quiet(s))
+        return (struct m_value){.type = M_SAME};
+    end(m, s, m_ready(m, ECANCELED));
+    struct m_promise *p = m_resolved(m, m_keep(error));
+    struct m_promise *c = add_step(m, s, p, M_FINALLY);
+    if (c == m->no_loop)
+        return m_promise_value(c);
+    s->refs++;
+    return m_promise_value(add_step(m, s, c, M_ATTACH));
+}
+
 struct m_value m_finish_join(struct model *m, struct m_scope *s)
 {
     if (quiet(s))
         return m_none();
-    end(m, s, m_ready(m, ECANCELED));
-    if (quiet(s))
-        return m_none();
-    return m_promise_value(add_step(m, s, when_quiet(m, s), M_THEN));
+    struct m_promise *c = add_step(m, s, when_quiet(m, s), M_THEN);
+    c->absorbs = c != m->no_loop;
+    return m_promise_value(c);
 }
 
 void m_scope_add(struct model *m, struct m_scope *s, struct m_promise *p)

@@ -135,7 +135,9 @@ static void call(struct model *m, struct m_promise *c, struct m_promise *s)
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    struct m_value result = c->scope ? m_none() : m->host.call(m->host.self, c->role, c->who, in);
+    struct m_value result = c->absorbs ? m_none()
+                            : c->scope ? m_join_failed(m, c->scope, in)
+                                       : m->host.call(m->host.self, c->role, c->who, in);
     if (result.type == M_SAME)
         result = m_keep(in);
     if (m_user_end(m, c))

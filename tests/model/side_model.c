@@ -143,7 +143,6 @@ static void describe(struct text *text, union any v) { describe_value(text, v.mo
 
 static void *scope(struct world *w, bool collect) { return m_scope_new(w->loop, collect); }
 static void add(struct world *w, void *s, void *p) { m_scope_add(w->loop, s, p); }
-static bool is_over(void *s) { return ((const struct m_scope *)s)->over; }
 static void cancel_scope(struct world *w, void *s) { m_scope_cancel(w->loop, s); }
 static void *join(struct world *w, void *s) { return m_scope_join(w->loop, s); }
 static void free_scope(struct world *w, void *s) { m_scope_free(w->loop, s); }
@@ -281,7 +280,6 @@ static const struct side_tasks model_tasks = {
     .free_channel = free_channel,
     .scope = scope,
     .add = add,
-    .is_over = is_over,
     .cancel_scope = cancel_scope,
     .join = join,
     .free_scope = free_scope,

@@ -49,7 +49,6 @@ static void add(struct world *w, void *s, void *p)
     (void)w;
     vow_scope_add(s, p);
 }
-static bool is_over(void *s) { return vow_scope_is_over(s); }
 static void cancel_scope(struct world *w, void *s)
 {
     (void)w;
@@ -109,7 +108,6 @@ const struct side_tasks vow_tasks = {
     .free_channel = free_channel,
     .scope = scope,
     .add = add,
-    .is_over = is_over,
     .cancel_scope = cancel_scope,
     .join = join,
     .free_scope = free_scope,

@@ -52,7 +52,6 @@ struct side_tasks {
     void (*free_channel)(struct world *w, void *ch);
     void *(*scope)(struct world *w, bool collect); /* NULL: the loop is closed */
     void (*add)(struct world *w, void *s, void *p);
-    bool (*is_over)(void *s);
     void (*cancel_scope)(struct world *w, void *s);
     void *(*join)(struct world *w, void *s);
     void (*free_scope)(struct world *w, void *s);
@@ -115,7 +114,6 @@ struct world {
         uint32_t who;
     } resolvers[SLOTS];
     void *channels[CHANNELS], *scopes[SCOPES];
-    bool joined[SCOPES]; /* by a join that may not have come to its turn */
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */

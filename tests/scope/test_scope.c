@@ -295,6 +295,31 @@ TEST(a_child_that_is_cancelled_on_its_own_is_no_error)
     vow_poll(loop);
 }
 
+static vow_value add_a_delay(vow_value v, void *scope)
+{
+    (void)v;
+    vow_scope_add(scope, vow_delay(vow_current(), 5));
+    return vow_none();
+}
+
+TEST(a_join_that_was_told_leaves_alone_what_is_added_before_its_turn)
+{
+    struct trace seen = {""};
+    struct op a = {&seen, "a", NULL};
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_promise *child = op_start(loop, &a);
+    vow_scope_add(scope, vow_ref(child));
+    vow_promise *next = vow_then(child, add_a_delay, scope);
+    vow_promise *all = vow_scope_join(scope);
+    op_resolve(&a, vow_none());
+    vow_drain(loop, SIZE_MAX);
+    OUTCOME(all, "none");
+    CHECK(!vow_scope_is_over(scope));
+    EQ_UINT(vow_scope_running(scope), 1);
+    vow_unref(next);
+    vow_scope_free(scope);
+}
+
 TEST(cancelling_the_join_cancels_the_scope_and_waits_for_it)
 {
     struct trace seen = {""};
