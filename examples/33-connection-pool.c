@@ -51,11 +51,10 @@ static vow_value failed(const vow_error *e, void *data)
 static vow_value query(vow_value v, void *data)
 {
     queries++;
-    if ((intptr_t)data == 2) {
-        vow_loan_spoil(vow_loan_of(v)); /* it broke: nobody is to have it again */
-        return vow_fail(EPIPE, NULL);
-    }
-    return vow_v(vow_delay(vow_current(), 10));
+    if ((intptr_t)data != 2)
+        return vow_v(vow_delay(vow_current(), 10));
+    vow_loan_spoil(vow_loan_of(v)); /* it broke: nobody is to have it again */
+    return vow_fail(EPIPE, NULL);
 }
 
 static vow_value start_query(size_t index, void *stock)
@@ -71,7 +70,7 @@ int main(void)
     vow_stock *stock = loop ? vow_stock_new(loop, &policy, NULL) : NULL;
     if (stock == NULL)
         return 1;
-    vow_clock_virtual(loop, true); /* so that the example does not keep you waiting */
+    vow_clock_virtual(loop, true);
     int code = vow_run(loop, vow_for_each(loop, 8, 0, start_query, stock), NULL);
     printf("%d queries over %d connections, %zu of them idle\n", queries, opened,
            vow_stock_idle(stock));
