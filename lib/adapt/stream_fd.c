@@ -44,7 +44,7 @@ static void on_readable(evutil_socket_t fd, short events, void *data)
         vow__watch_stop(loop, &d->in);
     d->told = true; /* taken back by `rest`, or below: s may be gone then */
     vow_stream_ref(s);
-    vow_stream_ready(s, VOW_READ);
+    vow__stream_read_on(s);
     d->told = false;
     vow_stream_unref(s);
     vow_leave(loop);

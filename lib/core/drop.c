@@ -208,12 +208,29 @@ static void work_off(vow_loop *loop)
         vow__core_end_if_last(loop);
 }
 
+/* Straight down: a settled promise is a chain of itself. What its value's destructor drops
+ * goes onto `dead`, as always. */
+static void drop_settled(vow_loop *loop, vow_promise *p)
+{
+    vow_value v = p->value;
+    loop->dropping = true;
+    vow__give(loop, p);
+    vow__release(v);
+    loop->dropping = false;
+    if (loop->dead || loop->released)
+        work_off(loop);
+}
+
 void vow__drop(vow_loop *loop, vow_promise *p)
 {
     if (p == loop->running || (p->flags & F_DEAD))
         return; /* its caller looks when the handler has returned; or already on its way */
     if (VOW_UNLIKELY(p == loop->no_memory || p == loop->no_loop)) {
         vow__core_end_if_last(loop); /* these two go with the loop */
+        return;
+    }
+    if (vow__settled(p) && !loop->dropping) {
+        drop_settled(loop, p);
         return;
     }
     add_dead(loop, p);
