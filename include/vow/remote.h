@@ -33,7 +33,8 @@ VOW_API int vow_post(vow_remote *remote, vow_destroy_fn *fn, void *data, vow_des
 
 /* The same with memory of the caller's, so that only ESHUTDOWN (and VOW_EFORK) can go
  * wrong: run(node) is called on the loop's thread, or gone(node) if the loop closes first.
- * The node belongs to vow until then. Any thread; async-signal-safe. */
+ * The node belongs to vow until then. What run gives back may be the last reference: freeing
+ * the loop waits for posts on their way. Any thread; async-signal-safe. */
 typedef struct vow_node {
     struct vow_node *next;
     void (*run)(struct vow_node *node);

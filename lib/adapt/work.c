@@ -85,7 +85,7 @@ void vow__job_finished(struct vow__job *job, vow_value result)
               vow__has_kind(result, VOW__SAME) ? "VOW_SAME, but it was given no value"
                                                : "a promise: they belong to the loop's thread");
     job->result = result;
-    if (vow__post_parting(job->errand.remote, &job->errand.node) == 0)
+    if (vow_post_node(job->errand.remote, &job->errand.node) == 0)
         return; /* the loop has it */
     vow_release(result);
     destroy_data(job);

@@ -229,7 +229,7 @@ vow_remote *vow_remote_unref(vow_remote *remote)
 
 /* Posts. */
 
-int vow_post_node(vow_remote *remote, vow_node *node)
+int vow__post_held(vow_remote *remote, vow_node *node)
 {
     if (!is_ours(remote))
         return VOW_EFORK;
@@ -239,20 +239,22 @@ int vow_post_node(vow_remote *remote, vow_node *node)
     return pushed == VOW__PUSH_REFUSED ? ESHUTDOWN : 0;
 }
 
-int vow__post_parting(vow_remote *remote, vow_node *node)
+/* The loop may take the node, with it give the last reference back, and be freed before the
+ * push has rung: that waits for `posting`. */
+int vow_post_node(vow_remote *remote, vow_node *node)
 {
     /* relaxed: the push makes it visible to whoever takes the node; release: nothing of the
      * remote is touched after the second */
-    atomic_fetch_add_explicit(&remote->parting, 1, memory_order_relaxed);
-    int failed = vow_post_node(remote, node);
-    atomic_fetch_sub_explicit(&remote->parting, 1, memory_order_release);
+    atomic_fetch_add_explicit(&remote->posting, 1, memory_order_relaxed);
+    int failed = vow__post_held(remote, node);
+    atomic_fetch_sub_explicit(&remote->posting, 1, memory_order_release);
     return failed;
 }
 
 /* They are between a push and a write. In a forked child there are no such threads. */
-static void wait_for_parting(const vow_remote *remote)
+static void wait_for_posts(const vow_remote *remote)
 {
-    while (is_ours(remote) && atomic_load_explicit(&remote->parting, memory_order_acquire) > 0)
+    while (is_ours(remote) && atomic_load_explicit(&remote->posting, memory_order_acquire) > 0)
         sched_yield();
 }
 
@@ -365,7 +367,7 @@ void vow__remote_free(struct vow__event_loop *l)
     vow_remote *remote = l->remote;
     if (!remote)
         return;
-    wait_for_parting(remote);
+    wait_for_posts(remote);
     remote->loop = NULL;
     l->remote = NULL;
     forget(remote);
@@ -378,6 +380,7 @@ int vow__remote_after_fork(struct vow__event_loop *l)
     vow_remote *remote = l->remote;
     if (!remote)
         return 0;
+    atomic_store_explicit(&remote->posting, 0, memory_order_relaxed); /* were the parent's */
     if (l->core.closed) { /* its inbox stays so */
         atomic_store_explicit(&remote->generation, vow__forks, memory_order_relaxed);
         return 0;

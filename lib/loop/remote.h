@@ -20,7 +20,7 @@ struct vow__errand;
 struct vow_remote {
     struct vow__inbox inbox;
     atomic_uint refs;
-    atomic_uint parting; /* threads inside vow__post_parting: the loop's end waits for them */
+    atomic_uint posting; /* threads inside vow_post_node: the loop's end waits for them */
     char apart[64]; /* those who post write above, and read below: not in one cache line */
     atomic_uint generation; /* vow__forks of the process whose descriptor this is */
     int fd[2];              /* read and write end; the same eventfd on Linux */
@@ -43,9 +43,8 @@ struct vow__errand {
     struct vow__errand *next, **at; /* at NULL: ended */
 };
 
-/* vow_post_node for a node with which the poster gives away what it holds: the loop may take
- * it, and be freed, before the post has rung. */
-int vow__post_parting(vow_remote *remote, vow_node *node);
+/* vow_post_node for those who hold the remote until it has returned. */
+int vow__post_held(vow_remote *remote, vow_node *node);
 
 /* The loop's remote; NULL: errno says why not. Looks: no reference is added. */
 vow_remote *vow__remote_of(vow_loop *loop);

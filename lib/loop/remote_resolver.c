@@ -145,7 +145,7 @@ static bool settle(vow_remote_resolver *r, vow_value outcome)
         }
     } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, word | CLAIMED | NODE,
                                                     memory_order_relaxed, memory_order_relaxed));
-    return deliver(r, outcome, vow_post_node); /* the caller holds r, which keeps the remote */
+    return deliver(r, outcome, vow__post_held); /* the caller holds r, which keeps the remote */
 }
 
 bool vow_remote_resolve(vow_remote_resolver *r, vow_value v) { return settle(r, v); }
@@ -183,7 +183,7 @@ vow_remote_resolver *vow_remote_resolver_unref(vow_remote_resolver *r)
     } while (!atomic_compare_exchange_weak_explicit(&r->word, &word, left, memory_order_acq_rel,
                                                     memory_order_relaxed));
     if (breaks)
-        deliver(r, vow__fail_ready(VOW_EBROKEN), vow__post_parting);
+        deliver(r, vow__fail_ready(VOW_EBROKEN), vow_post_node);
     else
         free_unheld(r, left);
     return NULL;

@@ -145,10 +145,7 @@ void CL_CALLBACK vow__cl_on_event(cl_event event, cl_int status, void *data)
                                                  generation << 2 | VOW__CL_FIRED,
                                                  memory_order_acquire, memory_order_relaxed))
         return;
-    /* A reference for the call: the loop may take the node, and end, before it returns. */
-    vow_remote *remote = vow_remote_ref(ticket->remote);
-    if (vow_post_node(remote, &ticket->node) != 0)
+    if (vow_post_node(ticket->remote, &ticket->node) != 0)
         atomic_store_explicit(&ticket->state, generation << 2 | VOW__CL_REFUSED,
                               memory_order_release);
-    vow_remote_unref(remote);
 }
