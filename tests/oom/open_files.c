@@ -148,6 +148,7 @@ SCENARIO(trees_that_are_made_and_removed)
     remove_folder(&f);
 }
 
+#ifndef VOW_PORTABLE /* which has no watches */
 SCENARIO(a_watch)
 {
     struct folder f = make_folder();
@@ -175,3 +176,4 @@ SCENARIO(a_watch)
     vow_watch_unref(w);
     remove_folder(&f);
 }
+#endif
