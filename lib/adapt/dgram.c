@@ -9,7 +9,7 @@
 
 #include "adapt/address.h"
 #include "adapt/op.h"
-#include "adapt/stream.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "vow/ready.h"
 
@@ -98,21 +98,6 @@ static void give_events_back(struct vow__member *member)
     vow_dgram *d = (vow_dgram *)member;
     vow__watch_done(d->member.loop, &d->in.watch);
     vow__watch_done(d->member.loop, &d->out.watch);
-}
-
-int vow__socket(int family, int type)
-{
-#ifdef __linux__
-    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-#else
-    int fd = socket(family, type, 0), failed = fd < 0 ? 0 : vow__fd_set_flags(fd);
-    if (failed) {
-        close(fd);
-        errno = failed;
-        fd = -1;
-    }
-    return fd;
-#endif
 }
 
 /* Non-blocking from here on. 0 or an errno number. */

@@ -63,7 +63,4 @@ int vow__dgram_watch(vow_dgram *d, struct vow__dgram_side *side, short what, eve
 void vow__dgram_pause_over(void *dgram, int failed);
 void vow__dgram_reject_sends(vow_dgram *d, int failed);
 
-/* A non-blocking, close-on-exec socket of that type; -1 and errno. */
-int vow__socket(int family, int type);
-
 #endif

@@ -13,6 +13,7 @@
 #include "adapt/connect.h"
 #include "adapt/op.h"
 #include "adapt/stream.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "value/error.h"
 
@@ -142,7 +143,7 @@ static int begin(struct vow__attempt *a)
 {
     struct vow__connecting *op = a->op;
     if (a->fd < 0) {
-        a->fd = vow__sock_open(vow_address_family(a->address));
+        a->fd = vow__fd_socket(vow_address_family(a->address), SOCK_STREAM);
         int failed = a->fd < 0 ? errno : apply_options(op, a->fd);
         if (failed)
             return failed;

@@ -14,7 +14,7 @@
 #include "vow/file.h"
 #include "vow/pool.h"
 
-#if defined(__linux__) && !defined(VOW_PORTABLE)
+#ifdef VOW__LINUX
 #include <linux/openat2.h>
 #include <sys/uio.h>
 #if defined(RESOLVE_CACHED) && defined(RWF_NOWAIT)

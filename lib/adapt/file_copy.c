@@ -6,14 +6,15 @@
  */
 #include <errno.h>
 #include <unistd.h>
-#if defined(__linux__) && !defined(VOW_PORTABLE)
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#endif
 
 #include "adapt/file.h"
 #include "adapt/pool.h"
 #include "base/mem.h"
+
+#ifdef VOW__LINUX
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#endif
 
 enum {
     CHUNK = 4 << 20,   /* after each a cancel is noticed and the progress told */
@@ -88,7 +89,7 @@ static int copy_through_memory(struct copy *c, int from, int to)
     return code;
 }
 
-#if defined(__linux__) && !defined(VOW_PORTABLE)
+#ifdef VOW__LINUX
 static bool share_blocks(struct copy *c, int from, int to)
 {
     if (ioctl(to, FICLONE, from))

@@ -13,6 +13,7 @@
 #include "adapt/op.h"
 #include "adapt/pause.h"
 #include "adapt/stream.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 /* While descriptors or memory are short: how long to leave the clients in the backlog. */
@@ -151,7 +152,7 @@ static bool turn_away(vow_listener *l)
     if (l->reserve < 0)
         return false;
     close(l->reserve);
-    int fd = vow__sock_accept(l->fd);
+    int fd = vow__fd_accept(l->fd);
     if (fd >= 0) {
         close(fd);
         l->shed++;
@@ -163,7 +164,7 @@ static bool turn_away(vow_listener *l)
 static void accept_waiting(vow_listener *l)
 {
     while (l->first && has_room(l)) {
-        int fd = vow__sock_accept(l->fd), code = fd < 0 ? errno : 0;
+        int fd = vow__fd_accept(l->fd), code = fd < 0 ? errno : 0;
         if (code == EAGAIN || code == EWOULDBLOCK)
             return;
         if ((code == EMFILE || code == ENFILE) && turn_away(l))

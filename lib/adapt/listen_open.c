@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "adapt/address.h"
-#include "adapt/stream.h"
+#include "base/fd.h"
 
 /* Is the file what a listener has left behind that is no more? */
 static bool is_left_behind(const vow_address *a)
@@ -19,7 +19,7 @@ static bool is_left_behind(const vow_address *a)
     const char *path = vow__address_path(a);
     if (!path || lstat(path, &status) || !S_ISSOCK(status.st_mode))
         return false;
-    int fd = vow__sock_open(AF_UNIX);
+    int fd = vow__fd_socket(AF_UNIX, SOCK_STREAM);
     bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)&a->storage, a->size) &&
                    errno == ECONNREFUSED;
     if (fd >= 0)
@@ -62,7 +62,7 @@ static int prepare(int fd, const vow_address *a, const vow_listen_options *o)
 
 int vow__listen_open(const vow_address *address, const vow_listen_options *options)
 {
-    int fd = vow__sock_open(vow_address_family(address));
+    int fd = vow__fd_socket(vow_address_family(address), SOCK_STREAM);
     int failed = fd < 0 ? errno : prepare(fd, address, options);
     if (!failed)
         return fd;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "adapt/signal_hub.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 struct vow__ear {
@@ -25,21 +26,6 @@ struct vow__ear {
 static _Thread_local struct vow__ear *ears_here;
 
 /* The pipe. */
-
-static int open_pipe(int fd[2])
-{
-#ifdef VOW__LINUX
-    return pipe2(fd, O_NONBLOCK | O_CLOEXEC) ? errno : 0;
-#else
-    if (pipe(fd))
-        return errno;
-    for (int i = 0; i < 2; i++) {
-        fcntl(fd[i], F_SETFL, O_NONBLOCK);
-        fcntl(fd[i], F_SETFD, FD_CLOEXEC);
-    }
-    return 0;
-#endif
-}
 
 static void close_pipe(struct vow__ear *ear)
 {
@@ -126,7 +112,7 @@ static int renew_pipe(struct vow__ear *ear)
 {
     int fd[2];
     close_pipe(ear);
-    int failed = open_pipe(fd);
+    int failed = vow__fd_pipe(O_NONBLOCK, fd);
     if (failed)
         return failed;
     ear->fd = fd[0];

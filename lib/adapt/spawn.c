@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 #if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
 #define HAS_CLOSEFROM 1
@@ -28,19 +30,6 @@
 extern char **environ;
 
 /* Descriptors. */
-
-static int open_pipe(int fd[2])
-{
-#ifdef __linux__
-    return pipe2(fd, O_CLOEXEC) ? errno : 0;
-#else
-    if (pipe(fd))
-        return errno;
-    fcntl(fd[0], F_SETFD, FD_CLOEXEC);
-    fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-    return 0;
-#endif
-}
 
 /* A program may have closed its own 0, 1 or 2: what stands there would be overwritten in the
  * child before it is used. 0 or an errno number; *fd is -1 then. */
@@ -56,7 +45,7 @@ static int move_up(int *fd)
 
 static int open_one_pipe(struct vow__stdio *io, int i)
 {
-    int fd[2], failed = open_pipe(fd);
+    int fd[2], failed = vow__fd_pipe(0, fd);
     if (failed)
         return failed;
     io->theirs[i] = fd[i == 0 ? 0 : 1];

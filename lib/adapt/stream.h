@@ -110,9 +110,4 @@ void vow__stream_on_close(vow_stream *s, vow_destroy_fn *closed, void *data);
 vow_stream *vow__stream_of_file(vow_loop *loop, int fd);
 int vow__stream_file_fd(const vow_stream *s); /* -1: it is none of these */
 
-/* Stream descriptors, non-blocking and close-on-exec; -1 and errno. */
-int vow__sock_open(int family);
-int vow__sock_accept(int listener);
-int vow__fd_set_flags(int fd); /* 0 or an errno number */
-
 #endif

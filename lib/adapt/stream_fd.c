@@ -10,13 +10,16 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 #include "adapt/stream.h"
+#include "base/fd.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* TODO(port): SO_NOSIGPIPE where there is one */
@@ -233,40 +236,6 @@ int vow_stream_fd(const vow_stream *s)
         return ((const struct descriptor *)s->object)->fd;
     return vow__stream_file_fd(s);
 }
-
-int vow__fd_set_flags(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
-        return errno;
-    return 0;
-}
-
-#ifdef __linux__
-int vow__sock_open(int family)
-{
-    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
-int vow__sock_accept(int listener)
-{
-    return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-#else
-static int with_flags(int fd)
-{
-    int failed = fd < 0 ? 0 : vow__fd_set_flags(fd);
-    if (!failed)
-        return fd;
-    close(fd);
-    errno = failed;
-    return -1;
-}
-
-int vow__sock_open(int family) { return with_flags(socket(family, SOCK_STREAM, 0)); }
-
-int vow__sock_accept(int listener) { return with_flags(accept(listener, NULL, NULL)); }
-#endif
 
 /* Character devices differ: a terminal can be waited for, /dev/null cannot. */
 static bool can_be_waited_for(int fd, mode_t mode)

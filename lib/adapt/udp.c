@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapt/dgram.h"
+#include "base/fd.h"
 
 #ifdef IPV6_ADD_MEMBERSHIP
 #define JOIN_V6 IPV6_ADD_MEMBERSHIP
@@ -50,7 +51,7 @@ vow_dgram *vow_udp_open(vow_loop *loop, const vow_address *local, const vow_udp_
     int family = vow_address_family(local), fd = -1, failed = 0;
     if (family != AF_INET && family != AF_INET6)
         failed = EAFNOSUPPORT;
-    else if ((fd = vow__socket(family, SOCK_DGRAM)) < 0)
+    else if ((fd = vow__fd_socket(family, SOCK_DGRAM)) < 0)
         failed = errno;
     if (!failed)
         failed = apply(fd, family, options ? options : &none);

@@ -10,7 +10,7 @@
 #include "adapt/address.h"
 #include "adapt/dgram.h"
 #include "adapt/op.h"
-#include "adapt/stream.h"
+#include "base/fd.h"
 
 vow_promise *vow_unix_connect_at(vow_loop *loop, const char *path, const char *where)
 {
@@ -35,19 +35,9 @@ vow_listener *vow_unix_listen(vow_loop *loop, const char *path, int backlog)
     return NULL;
 }
 
-/* Gives two connected descriptors; 0 or an errno number. */
-static int make_pair(int type, int ret[2])
-{
-#ifdef __linux__
-    return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret) ? errno : 0;
-#else
-    return socketpair(AF_UNIX, type, 0, ret) ? errno : 0; /* from_fd sets the flags */
-#endif
-}
-
 int vow_unix_pair(vow_loop *loop, vow_stream *ret[2])
 {
-    int fd[2], failed = make_pair(SOCK_STREAM, fd);
+    int fd[2], failed = vow__fd_pair(SOCK_STREAM, fd);
     if (failed)
         return failed;
     vow_stream *one = vow_stream_from_fd(loop, fd[0]);
@@ -66,7 +56,7 @@ int vow_unix_pair(vow_loop *loop, vow_stream *ret[2])
 
 int vow_unix_dgram_pair(vow_loop *loop, vow_dgram *ret[2])
 {
-    int fd[2], failed = make_pair(SOCK_DGRAM, fd);
+    int fd[2], failed = vow__fd_pair(SOCK_DGRAM, fd);
     if (failed)
         return failed;
     vow_dgram *one = vow_dgram_from_fd(loop, fd[0]);
@@ -87,7 +77,7 @@ vow_dgram *vow_unix_dgram(vow_loop *loop, const char *path)
 {
     vow_address a = {.size = 0};
     int failed = path ? vow_address_unix(&a, path) : 0;
-    int fd = failed ? -1 : vow__socket(AF_UNIX, SOCK_DGRAM);
+    int fd = failed ? -1 : vow__fd_socket(AF_UNIX, SOCK_DGRAM);
     if (!failed && fd < 0)
         failed = errno;
     if (!failed && path && bind(fd, (const struct sockaddr *)&a.storage, a.size))

@@ -8,14 +8,11 @@
 
 #include <event2/event.h>
 
+#include "base/fd.h"
 #include "core/loop.h"
 #include "vow/loop.h"
 #include "vow/remote.h"
 #include "vow/timer.h"
-
-#if defined(__linux__) && !defined(VOW_PORTABLE)
-#define VOW__LINUX 1 /* timerfd and eventfd; -DVOW_PORTABLE tests what stands in for them */
-#endif
 
 /* The timers of a loop (heap.h), and the one event that stands for the earliest. */
 struct vow__entry {

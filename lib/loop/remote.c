@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #endif
 
+#include "base/fd.h"
 #include "base/mem.h"
 
 vow_node vow__inbox_closed;
@@ -32,16 +33,7 @@ static void close_descriptor(int fd[2])
     fd[0] = fd[1] = -1;
 }
 #else
-static int open_descriptor(int fd[2])
-{
-    if (pipe(fd))
-        return errno;
-    for (int i = 0; i < 2; i++) {
-        fcntl(fd[i], F_SETFL, O_NONBLOCK);
-        fcntl(fd[i], F_SETFD, FD_CLOEXEC);
-    }
-    return 0;
-}
+static int open_descriptor(int fd[2]) { return vow__fd_pipe(O_NONBLOCK, fd); }
 
 static void close_descriptor(int fd[2])
 {
