@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loop/watch.h"
+#include "value/error.h"
 #include "vow/inspect.h"
 
 /* 0, or why this loop cannot be turned from here. */
@@ -106,21 +107,6 @@ static vow_value failure(int code)
                        "vow_run inside a handler or callback of the loop or its base");
 }
 
-/* Takes the outcome, hands it out or releases it. */
-static int answer(vow_value outcome, vow_value *ret)
-{
-    int code = 0;
-    if (vow__has_kind(outcome, VOW__ERROR)) {
-        code = vow_error_code(vow_as_error(outcome));
-        code = code ? code : -1;
-    }
-    if (ret)
-        *ret = outcome;
-    else
-        vow_release(outcome);
-    return code;
-}
-
 static void run_until_settled(struct vow__event_loop *l, vow_promise *p, enum turned *turned)
 {
     vow__drain(&l->core, l->core.budget); /* what is ready needs no turn */
@@ -156,7 +142,7 @@ int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret)
         vow_value outcome =
             refused == VOW_ECLOSED && vow__settled(p) ? vow_keep(p->value) : failure(refused);
         vow_unref(p);
-        return answer(outcome, ret);
+        return vow__hand_out(outcome, ret);
     }
     bool was_handled = p->flags & F_HANDLED;
     vow_mark_handled(p);
@@ -168,7 +154,7 @@ int vow_run(vow_loop *loop, vow_promise *p, vow_value *ret)
         p->flags &= (uint8_t)~F_HANDLED; /* other holders may lose its error yet */
     vow_unref(p);
     end(loop, !settled);
-    return answer(outcome, ret);
+    return vow__hand_out(outcome, ret);
 }
 
 int vow_run_all(vow_loop *loop)

@@ -22,11 +22,7 @@ static void set_value(vow_task *task, vow_value v)
 {
     vow_value old = task->value;
     task->value = v;
-    task->code = 0;
-    if (VOW_UNLIKELY(vow__has_kind(v, VOW__ERROR))) {
-        int code = vow_error_code(vow_as_error(v));
-        task->code = code ? code : -1;
-    }
+    task->code = vow__code_of(v);
     vow__release(old);
 }
 

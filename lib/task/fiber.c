@@ -52,21 +52,6 @@ VOW_NORETURN static void fiber_main(void *data)
 
 /* On the stack of whoever resumes it. */
 
-/* Hands the outcome out or releases it: 0 or its code. */
-static int answer(vow_value outcome, vow_value *ret)
-{
-    int code = 0;
-    if (vow__has_kind(outcome, VOW__ERROR)) {
-        code = vow_error_code(vow_as_error(outcome));
-        code = code ? code : -1;
-    }
-    if (ret)
-        *ret = outcome;
-    else
-        vow__release(outcome);
-    return code;
-}
-
 /* The last thing its caller does. */
 static inline int resume(struct vow__fiber *f, vow_value *out, int code)
 {
@@ -129,7 +114,7 @@ VOW_NOINLINE static enum vow__went go_on_carefully(struct vow__fiber *f, vow_val
         *out = in;
         return WENT_ENDED;
     }
-    return (enum vow__went)resume(f, out, answer(in, f->ret));
+    return (enum vow__went)resume(f, out, vow__hand_out(in, f->ret));
 }
 
 /* Straight down for a value. It comes in registers: what was just stored by halves is
@@ -165,7 +150,7 @@ static void drop(void *data)
         vow_loop *outer = vow__running_loop;
         vow__running_loop = f->loop; /* it may ask for vow_current() */
         f->dropped = f->careful = true;
-        resume(f, &result, answer(vow__fail_ready(ECANCELED), f->ret));
+        resume(f, &result, vow__hand_out(vow__fail_ready(ECANCELED), f->ret));
         vow__running_loop = outer;
         vow__release(result);
     } else if (f->destroy) {
@@ -241,7 +226,7 @@ VOW_NOINLINE static int await_carefully(vow_promise *p, vow_value *ret, const ch
         refused = VOW_ELOOP;
     if (VOW_UNLIKELY(refused)) {
         vow_unref(p);
-        return answer(refusal(f, refused, where), ret);
+        return vow__hand_out(refusal(f, refused, where), ret);
     }
     look_before_leaving(f);
     f->slot->as.p = p;
@@ -265,7 +250,7 @@ int vow_yield_at(const char *where)
     vow_loop *loop = vow__running_loop;
     struct vow__fiber *f = loop ? here(loop) : NULL;
     if (VOW_UNLIKELY(!f || f->dropped))
-        return answer(refusal(f, VOW_EAWAIT, where), NULL);
+        return vow__hand_out(refusal(f, VOW_EAWAIT, where), NULL);
     if (VOW_UNLIKELY(loop->closing))
         return VOW_ECLOSED;
     look_before_leaving(f);

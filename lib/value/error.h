@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "base/panic.h"
 #include "value/value.h"
 #include "vow/error.h"
 
@@ -20,6 +21,26 @@ vow_error *vow__error_ready(int code);
 static inline vow_value vow__fail_ready(int code)
 {
     return vow_error_value(vow__error_ready(code));
+}
+
+/* What await and run return for an outcome: 0, or its error's code, never 0 (-1 instead). */
+static inline int vow__code_of(vow_value outcome)
+{
+    if (VOW_LIKELY(!vow__has_kind(outcome, VOW__ERROR)))
+        return 0;
+    int code = vow_error_code(vow_as_error(outcome));
+    return code ? code : -1;
+}
+
+/* Takes the outcome, into *ret or, where ret is NULL, to be released: vow__code_of it. */
+static inline int vow__hand_out(vow_value outcome, vow_value *ret)
+{
+    int code = vow__code_of(outcome);
+    if (ret)
+        *ret = outcome;
+    else
+        vow__release(outcome);
+    return code;
 }
 
 /* As vow_error_new_at, with a va_list, and NULL when there is no memory: for errors that
