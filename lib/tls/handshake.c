@@ -17,6 +17,11 @@ struct handshake {
     const char *doing; /* for messages */
 };
 
+static vow_promise *no_memory(vow_loop *loop, const char *where)
+{
+    return vow_rejected_at(loop, vow_error_new_at(where, vow_errno_domain(), ENOMEM, NULL), where);
+}
+
 static void stop(void *data) { (void)data; } /* the session goes with the promise */
 
 static void destroy(void *data)
@@ -87,7 +92,7 @@ static vow_promise *start(vow_tls *tls, vow_stream *below, const char *host, con
         vow_free(h);
         if (s)
             vow__session_free(s);
-        return vow_rejected_at(loop, vow_error_new_at(where, vow_errno_domain(), ENOMEM, NULL), where);
+        return no_memory(loop, where);
     }
     *h = (struct handshake){.session = s, .loop = loop,
                             .doing = host ? "TLS connect" : "TLS accept"};
@@ -138,7 +143,7 @@ vow_promise *vow_tls_dial_at(vow_tls *tls, vow_loop *loop, const char *host, con
     size_t size = strlen(host) + 1;
     struct dial *d = vow_alloc(sizeof *d + size);
     if (!d)
-        return vow_rejected_at(loop, vow_error_new_at(where, vow_errno_domain(), ENOMEM, NULL), where);
+        return no_memory(loop, where);
     d->tls = vow_tls_ref(tls);
     d->where = where;
     memcpy(d->host, host, size);
