@@ -8,8 +8,9 @@
  *     vow_post(remote, run, job, job_free);             // on any thread
  *
  * A remote is counted atomically and outlives its loop: posting to a closed loop
- * answers ESHUTDOWN. Posts of one thread run in order, on the loop's thread. While
- * a remote is open it keeps the loop's dispatch waiting for it.
+ * answers ESHUTDOWN. Posts of one thread run in order, on the loop's thread; where many wait,
+ * handlers that they have made ready run after each 128 of them. While a remote is open it
+ * keeps the loop's dispatch waiting for it.
  */
 #ifndef VOW_REMOTE_H
 #define VOW_REMOTE_H

@@ -75,8 +75,10 @@ static bool fire_due(struct model *m)
     return true;
 }
 
+/* What many posts have made ready is served in between. */
 static void run_posts(struct model *m)
 {
+    enum { MANY = 128 };
     uint32_t *posts = m->posts;
     size_t n = m->post_count;
     m->posts = NULL;
@@ -85,6 +87,10 @@ static void run_posts(struct model *m)
     for (size_t i = 0; i < n; i++) {
         m->host.posted(m->host.self, posts[i]);
         m->host.destroyed(m->host.self, posts[i]);
+        if ((i + 1) % MANY == 0 && m->queue.n > 0) {
+            m_serve(m, m->budget);
+            m->awake = true; /* as in enter: leave is still to come */
+        }
     }
     free(posts);
     leave(m);
