@@ -40,7 +40,7 @@ VOW_API const vow_domain *vow_tls_domain(void);
 typedef struct vow_tls_options {
     const char *ca_file;   /* PEM: whom to trust; NULL: the system's */
     const char *cert_file; /* PEM: our certificate and those above it; a server needs one */
-    const char *key_file;  /* PEM; NULL: in cert_file */
+    const char *key_file;  /* PEM, without a password; NULL: in cert_file */
     const char *alpn;      /* application protocols, "h2,http/1.1", best first; or NULL */
     bool insecure;         /* a client takes any certificate: for tests */
     bool ask_client;       /* a server asks its clients for certificates, and verifies them */
@@ -59,7 +59,8 @@ VOW_API vow_tls *vow_tls_unref(vow_tls *tls); /* NULL ok; returns NULL */
 /* Shake hands over `below`, as the client of `host` (a name or an address: sent as SNI where
  * it is a name, and verified) or as a server. Fulfil with the TLS stream, which closes `below`
  * with itself. Take below, also on failure; look at tls; host is copied.
- * Cancelled: below is closed. Reject in vow_tls_domain(), or as reads and writes below do. */
+ * Cancelled: below is closed. Reject in vow_tls_domain(), or as reads and writes below do; what
+ * cannot be a host (an empty text) with EINVAL. */
 #define vow_tls_connect(tls, below, host) vow_tls_connect_at(tls, below, host, VOW_HERE)
 #define vow_tls_accept(tls, below) vow_tls_accept_at(tls, below, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_tls_connect_at(vow_tls *tls, vow_stream *below,
@@ -78,7 +79,8 @@ VOW_API bool vow_tls_is(const vow_stream *s);
 VOW_API const char *vow_tls_version(const vow_stream *s); /* "TLSv1.3" */
 VOW_API const char *vow_tls_cipher(const vow_stream *s);
 VOW_API vow_value vow_tls_alpn(const vow_stream *s); /* text; none: nothing was agreed on */
-VOW_API vow_value vow_tls_peer(const vow_stream *s); /* its certificate's common name; or none */
+VOW_API vow_value vow_tls_peer(const vow_stream *s); /* its certificate's common name, in UTF-8; or
+                                                        none, also for one with a NUL in it */
 
 VOW_END
 #endif

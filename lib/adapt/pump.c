@@ -173,6 +173,13 @@ void vow__pump_on(struct vow__pump *pump, int side)
         run(pump);
 }
 
+void vow__pump_wrote(struct vow__pump *pump, size_t bytes)
+{
+    vow__home_forget(&pump->from->in.home);
+    vow__stream_used(pump->from, bytes);
+    pump->moved += bytes;
+}
+
 void vow__pump_closed(struct vow__pump *pump, int side)
 {
     finish(pump, failure(pump, ECANCELED,

@@ -95,7 +95,12 @@ void *vow_stream_object(const vow_stream *s, const vow_transport *transport)
 
 vow_loop *vow_stream_loop(const vow_stream *s) { return s->member.loop; }
 
-void vow_stream_wrote(vow_stream *s, size_t bytes) { s->out.written += bytes; }
+void vow_stream_wrote(vow_stream *s, size_t bytes)
+{
+    s->out.written += bytes;
+    if (s->out.pump)
+        vow__pump_wrote(s->out.pump, bytes);
+}
 
 void vow_stream_ready(vow_stream *s, int side)
 {

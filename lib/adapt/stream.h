@@ -94,6 +94,9 @@ void vow__stream_read_on(vow_stream *s);
 void vow__stream_write_on(vow_stream *s);
 void vow__pump_on(struct vow__pump *pump, int side);
 
+/* It leaves, and the first kept bytes of where it reads have been written after all. */
+void vow__pump_wrote(struct vow__pump *pump, size_t bytes);
+
 /* The stream is closed: rejects what is in flight and gives back what the side holds. */
 void vow__stream_end_read(vow_stream *s);
 void vow__stream_end_write(vow_stream *s);

@@ -11,7 +11,7 @@ static bool encode_alpn(const char *list, unsigned char *ret)
 {
     for (size_t n; *list; list += n + (list[n] == ',')) {
         n = strcspn(list, ",");
-        if (n == 0 || n > 255)
+        if (n == 0 || n > 255 || (list[n] == ',' && !list[n + 1]))
             return false;
         *ret++ = (unsigned char)n;
         memcpy(ret, list, n);
@@ -56,6 +56,13 @@ static vow_error *set_trust(SSL_CTX *ctx, const char *ca_file)
     return SSL_CTX_load_verify_file(ctx, ca_file) ? NULL : vow__tls_config_error("CAs in", ca_file);
 }
 
+/* OpenSSL would ask on the terminal for the password of a key. */
+static int no_password(char *password, int size, int writing, void *data)
+{
+    (void)password, (void)size, (void)writing, (void)data;
+    return -1;
+}
+
 static vow_error *set_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
@@ -71,8 +78,10 @@ static void set_defaults(SSL_CTX *ctx, const vow_tls_options *o)
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     if (o->small)
         SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    int server = o->ask_client ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | server, NULL);
+    SSL_CTX_set_verify(ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_default_passwd_cb(ctx, no_password);
+    /* without one, clients with certificates could not come back with their sessions */
+    SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"vow", 3);
 }
 
 static vow_error *configure(vow_tls *tls, const vow_tls_options *o)

@@ -72,21 +72,26 @@ static bool is_plain(int reason)
            reason == SSL_R_BAD_PROTOCOL_VERSION_NUMBER;
 }
 
+/* An alert has its own reason; those that all of OpenSSL shares are larger still. */
+static bool is_alert(int reason)
+{
+    return reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
+}
+
 static int code_of(unsigned long entry)
 {
     int reason = ERR_GET_REASON(entry);
+    if (ERR_GET_LIB(entry) != ERR_LIB_SSL)
+        return VOW_TLS_EPROTOCOL;
     if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return VOW_TLS_ETRUNCATED;
     if (is_plain(reason))
         return VOW_TLS_EPLAIN;
-    return reason >= SSL_AD_REASON_OFFSET ? VOW_TLS_EALERT : VOW_TLS_EPROTOCOL;
+    return is_alert(reason) ? VOW_TLS_EALERT : VOW_TLS_EPROTOCOL;
 }
 
-vow_error *vow__tls_error(struct vow__session *s, int result, const char *doing)
+static vow_error *final_error(struct vow__session *s, int kind, const char *doing)
 {
-    int kind = SSL_get_error(s->ssl, result);
-    if (kind == SSL_ERROR_WANT_READ)
-        return vow_error_ref(s->failed[VOW__IN]); /* NULL where below is well */
     unsigned long entry = last_entry();
     if (s->out_lost || ERR_GET_REASON(entry) == ERR_R_MALLOC_FAILURE)
         return vow_error_new(vow_errno_domain(), ENOMEM, "%s", doing);
@@ -95,4 +100,14 @@ vow_error *vow__tls_error(struct vow__session *s, int result, const char *doing)
     if (kind == SSL_ERROR_SYSCALL && entry == 0) /* the end, as OpenSSL 1.1.1 says it */
         return vow_error_new(vow_tls_domain(), VOW_TLS_ETRUNCATED, "%s", doing);
     return vow_error_new(vow_tls_domain(), code_of(entry), "%s: %s", doing, reason_of(entry));
+}
+
+vow_error *vow__tls_error(struct vow__session *s, int result, const char *doing)
+{
+    int kind = SSL_get_error(s->ssl, result);
+    if (kind == SSL_ERROR_WANT_READ)
+        return vow_error_ref(s->failed[VOW__IN]); /* NULL where below is well */
+    if (!s->broken)
+        s->broken = final_error(s, kind, doing);
+    return vow_error_ref(s->broken);
 }

@@ -59,6 +59,13 @@ static void advance(struct vow__session *s, int side)
         succeed(h);
 }
 
+/* Of an empty name OpenSSL would verify nothing, of one that begins with a dot only its end. */
+static bool is_host(const char *host)
+{
+    size_t size = strlen(host);
+    return size > 0 && size <= TLSEXT_MAXLEN_host_name && *host != '.';
+}
+
 /* Names are sent (SNI); both are verified. False: no memory. */
 static bool set_host(SSL *ssl, const char *host)
 {
@@ -77,8 +84,10 @@ static bool set_role(vow_tls *tls, SSL *ssl, const char *host)
         return set_host(ssl, host);
     }
     SSL_set_accept_state(ssl);
-    if (!tls->ask_client)
-        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    SSL_set_verify(ssl,
+                   tls->ask_client ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                                   : SSL_VERIFY_NONE,
+                   NULL);
     return true;
 }
 
@@ -109,7 +118,13 @@ static vow_promise *start(vow_tls *tls, vow_stream *below, const char *host, con
 vow_promise *vow_tls_connect_at(vow_tls *tls, vow_stream *below, const char *host,
                                 const char *where)
 {
-    return start(tls, below, host, where);
+    if (is_host(host))
+        return start(tls, below, host, where);
+    vow_loop *loop = vow_stream_loop(below);
+    vow_stream_close(below);
+    vow_stream_unref(below);
+    return vow_rejected_at(
+        loop, vow_error_new_at(where, vow_errno_domain(), EINVAL, "TLS connect: no host"), where);
 }
 
 vow_promise *vow_tls_accept_at(vow_tls *tls, vow_stream *below, const char *where)

@@ -3,6 +3,7 @@
  * tls/session.c - a session as the transport of a stream.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "tls/tls.h"
@@ -43,8 +44,15 @@ void vow__session_free(struct vow__session *s)
         vow_error_unref(s->failed[side]);
         vow_error_unref(s->refused[side]);
     }
+    vow_error_unref(s->broken);
     vow_tls_unref(s->tls);
     vow_free(s);
+}
+
+/* Why the side is lost for good (given); NULL: it is not. */
+static vow_error *lost(const struct vow__session *s, int side)
+{
+    return vow_error_ref(s->broken ? s->broken : s->failed[side]);
 }
 
 /* Keeps the error for `error` below; what errno says of it is of no interest. */
@@ -66,6 +74,8 @@ static ssize_t tls_read(void *object, void *bytes, size_t size)
 {
     struct vow__session *s = object;
     size_t n;
+    if (s->broken)
+        return refuse(s, VOW__IN, vow_error_ref(s->broken));
     if (!s->in && !s->in_ended && !s->failed[VOW__IN] && !SSL_has_pending(s->ssl))
         return not_now(); /* which OpenSSL would take a microsecond to say */
     vow__tls_clear();
@@ -89,6 +99,10 @@ static ssize_t seal(struct vow__session *s, const struct iovec *parts, int count
         size_t n = 0, most = MOST_SEALED - total;
         if (parts[i].iov_len < most)
             most = parts[i].iov_len;
+        if (!vow__wire_room(s, most)) {
+            *ret_error = total > 0 ? NULL : vow_error_new(vow_errno_domain(), ENOMEM, "TLS write");
+            return total > 0 ? (ssize_t)total : -1;
+        }
         int result = most ? SSL_write_ex(s->ssl, parts[i].iov_base, most, &n) : 1;
         if (result != 1) {
             *ret_error = vow__tls_error(s, result, "TLS write");
@@ -102,7 +116,7 @@ static ssize_t seal(struct vow__session *s, const struct iovec *parts, int count
 static ssize_t tls_write(void *object, const struct iovec *parts, int count)
 {
     struct vow__session *s = object;
-    vow_error *error = vow_error_ref(s->failed[VOW__OUT]);
+    vow_error *error = lost(s, VOW__OUT);
     ssize_t n = (ssize_t)s->sealed;
     if (s->writing)
         return not_now();
@@ -111,6 +125,10 @@ static ssize_t tls_write(void *object, const struct iovec *parts, int count)
         return refuse(s, VOW__OUT, error);
     if (n > 0)
         return n; /* of the call before: it is written now */
+    if (SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN) {
+        errno = EPIPE;
+        return -1;
+    }
     vow__tls_clear();
     n = seal(s, parts, count, &error);
     if (n < 0)
@@ -148,7 +166,7 @@ static void tls_rest(void *object, int side)
 static int tls_shutdown(void *object)
 {
     struct vow__session *s = object;
-    vow_error *error = vow_error_ref(s->failed[VOW__OUT]);
+    vow_error *error = lost(s, VOW__OUT);
     if (!error && !s->writing && !(SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN)) {
         vow__tls_clear();
         int result = SSL_shutdown(s->ssl);
@@ -216,13 +234,21 @@ vow_value vow_tls_alpn(const vow_stream *s)
     return size > 0 ? vow_text_n((const char *)name, size) : vow_none();
 }
 
+/* A name with a NUL inside is none: who looks at it as a text would see another. */
 vow_value vow_tls_peer(const vow_stream *s)
 {
-    char name[256] = "";
     X509 *certificate = ssl_of(s) ? SSL_get0_peer_certificate(ssl_of(s)) : NULL;
-    if (!certificate)
+    X509_NAME *subject = certificate ? X509_get_subject_name(certificate) : NULL;
+    int at = subject ? X509_NAME_get_index_by_NID(subject, NID_commonName, -1) : -1;
+    unsigned char *name;
+    if (at < 0)
         return vow_none();
-    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
-                              sizeof name);
-    return vow_text(name);
+    int size = ASN1_STRING_to_UTF8(
+        &name, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (size < 0)
+        return vow_none();
+    bool whole = !memchr(name, 0, (size_t)size);
+    vow_value v = whole ? vow_text_n((const char *)name, (size_t)size) : vow_none();
+    OPENSSL_free(name);
+    return v;
 }

@@ -40,6 +40,7 @@ struct vow__session {
     bool out_lost;       /* there was no memory for a record */
     size_t sealed;       /* of the write that waits: bytes in the records being written */
     vow_error *failed[2]; /* why below cannot be read, written any more; or NULL */
+    vow_error *broken;     /* why OpenSSL does neither any more; or NULL */
     vow_error *refused[2]; /* why the last read, write gave -1; or NULL */
     void (*progress)(struct vow__session *, int side); /* below was read, written */
     void *data;          /* progress' */
@@ -53,6 +54,7 @@ int vow__wire_read(struct vow__session *s);  /* begins reading below: 0; EIO: it
 int vow__wire_write(struct vow__session *s); /* what is to be written below: 0: it is;
                                                 EAGAIN: soon; EIO: it cannot */
 void vow__wire_rest(struct vow__session *s); /* nobody needs what is being read below */
+bool vow__wire_room(struct vow__session *s, size_t n); /* for n sealed bytes; false: no memory */
 
 /* session.c. Takes below; NULL: no memory. */
 struct vow__session *vow__session_new(vow_tls *tls, vow_stream *below);
@@ -62,8 +64,8 @@ void vow__session_free(struct vow__session *s);
  * closed (errno). */
 vow_stream *vow__session_stream(struct vow__session *s, vow_loop *loop);
 
-/* error.c. What OpenSSL has just said of `result`, as an error (given); NULL: it wants to
- * read (there is nothing else it could want). */
+/* error.c. What OpenSSL has just said of `result`, as an error (given), also when it is asked
+ * again; NULL: it wants to read (there is nothing else it could want). */
 vow_error *vow__tls_error(struct vow__session *s, int result, const char *doing);
 void vow__tls_clear(void); /* what others have left in OpenSSL's queue, before each call */
 vow_error *vow__tls_config_error(const char *what, const char *of);

@@ -46,6 +46,13 @@ static bool make_room(struct vow__session *s, size_t n)
     return true;
 }
 
+/* Before OpenSSL seals them: it could not take that back. */
+bool vow__wire_room(struct vow__session *s, size_t n)
+{
+    enum { MOST_DATA = 16384, MOST_MORE = 512 }; /* of a record; and what comes with each */
+    return make_room(s, n + (n / MOST_DATA + 2) * MOST_MORE);
+}
+
 static int wire_put(BIO *bio, const char *bytes, int size)
 {
     struct vow__session *s = BIO_get_data(bio);
