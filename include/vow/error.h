@@ -14,6 +14,8 @@
 #ifndef VOW_ERROR_H
 #define VOW_ERROR_H
 
+#include <errno.h> /* the codes that errors are compared with */
+
 #include "value.h"
 
 VOW_BEGIN

@@ -26,7 +26,7 @@
 /* What a line is. Pending kinds come before K_FULFILLED. */
 enum vow__kind {
     K_FREE,     /* no promise: in the free list                                   */
-    K_OTHER,    /* no promise: another layer's line (timers)                      */
+    K_OTHER,    /* no promise: another layer's line (timers, waiters, ties)       */
     K_ZOMBIE,   /* dropped, but a resolver still refers to it                     */
     K_SOURCE,   /* waits for its resolver                                         */
     K_ORPHAN,   /* the resolver was abandoned: waits for cancel, drop or close    */

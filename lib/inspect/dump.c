@@ -19,7 +19,7 @@ static const char *kind_name(const vow_promise *p)
         [K_ATTACH] = "attach", [K_CONTEXT] = "context", [K_SHIELD] = "shield",
         [K_KEEP] = "shield's keeper", [K_DETACH] = "detached end", [K_ELEMENT] = "input",
         [K_COMBINE] = "combinator", [K_FULFILLED] = "fulfilled", [K_REJECTED] = "rejected",
-        [K_ZOMBIE] = "dropped, its resolver in use", [K_OTHER] = "timer"};
+        [K_ZOMBIE] = "dropped, its resolver in use", [K_OTHER] = "no promise"};
     if (p->kind == K_THEN && !p->ok)
         return "catch";
     if (p->kind == K_LINEAR)

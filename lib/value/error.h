@@ -6,7 +6,6 @@
 #ifndef VOW_VALUE_ERROR_H
 #define VOW_VALUE_ERROR_H
 
-#include <errno.h>
 #include <stdarg.h>
 
 #include "base/panic.h"
