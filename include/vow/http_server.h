@@ -15,7 +15,9 @@
  * it), web sockets, request bodies as streams (they are in memory when the handler is called),
  * trailers. Pipelined requests are answered one after the other. A client that half-closes is
  * gone. "Expect: 100-continue" is answered by itself, other methods than those below with 501,
- * garbage with 400 and a closed connection, a body above the limit with 413 and a closed one.
+ * garbage with 400 and a closed connection, and so is a request whose end is not clear (RFC 9112,
+ * 6.3: lengths that differ, a length and chunks, an encoding but chunked, a name that is no
+ * token); a body above the limit with 413 and a closed connection.
  * Short of memory evhttp may drop a connection or end the program, where vow would not.
  *
  * Loop's thread only. A forked child that goes on with its loop frees the server first: what
@@ -86,7 +88,8 @@ VOW_API int vow_http_incoming_peer(const vow_http_incoming *in, vow_address *ret
  * to be sent. Content-Length, Date and Connection are there by themselves. */
 VOW_API vow_http_reply *vow_http_reply_new(int status);
 VOW_API void vow_http_reply_header(vow_http_reply *reply, const char *name, const char *value);
-/* The body, taken. _text copies and sets Content-Type to `type`. */
+/* The body, taken; not sent with 204 and 304, nor to HEAD. _text copies and sets Content-Type
+ * to `type`. */
 VOW_API void vow_http_reply_body(vow_http_reply *reply, vow_buf *body);
 VOW_API void vow_http_reply_text(vow_http_reply *reply, const char *type, const char *text);
 /* The body is what a stream gives, taken: `size` bytes of it, or with -1 all, in chunks. No more

@@ -37,6 +37,25 @@ static int add_bytes(struct evbuffer *to, vow_buf *b, size_t size)
     return -1;
 }
 
+/* No body may follow: the client would take it for the next answer. */
+static bool is_bodiless(const vow_http_incoming *in, const vow_http_reply *reply)
+{
+    return evhttp_request_get_command(in->req) == EVHTTP_REQ_HEAD ||
+           reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED;
+}
+
+/* How large the body is, or would be; -1: that is not known, or evhttp says it. */
+static int64_t size_of(const vow_http_incoming *in, const vow_http_reply *reply)
+{
+    if (reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED)
+        return -1;
+    if (reply->from)
+        return reply->size;
+    if (evhttp_request_get_command(in->req) != EVHTTP_REQ_HEAD)
+        return -1;
+    return reply->body ? (int64_t)vow_buf_size(reply->body) : 0;
+}
+
 /* An HTTP/1.0 client sees the end of what has no length by the end of the connection. */
 static int add_headers(vow_http_incoming *in, const vow_http_reply *reply)
 {
@@ -45,8 +64,8 @@ static int add_headers(vow_http_incoming *in, const vow_http_reply *reply)
     for (const struct vow__http_line *line = reply->lines; line; line = line->next)
         if (evhttp_add_header(headers, line->name, line->value))
             return -1;
-    snprintf(size, sizeof size, "%lld", (long long)reply->size);
-    if (reply->from && reply->size >= 0 && evhttp_add_header(headers, "Content-Length", size))
+    snprintf(size, sizeof size, "%lld", (long long)size_of(in, reply));
+    if (*size != '-' && evhttp_add_header(headers, "Content-Length", size))
         return -1;
     bool until_close = reply->from && reply->size < 0 && in->req->major == 1 && in->req->minor == 0;
     return in->server->bound && !until_close ? 0
@@ -122,8 +141,7 @@ static void begin_stream(vow_http_incoming *in, vow_http_reply *reply)
     }
     in->from = vow_stream_ref(reply->from);
     in->left = reply->size;
-    bool bodiless = evhttp_request_get_command(in->req) == EVHTTP_REQ_HEAD ||
-                    reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED;
+    bool bodiless = is_bodiless(in, reply);
     evhttp_send_reply_start(in->req, reply->status, NULL);
     if (bodiless)
         end_stream(in);
@@ -146,7 +164,8 @@ static void send_error(vow_http_incoming *in)
 static void send_whole(vow_http_incoming *in, const vow_http_reply *reply)
 {
     struct evbuffer *output = evhttp_request_get_output_buffer(in->req);
-    if (reply->body && add_bytes(output, reply->body, vow_buf_size(reply->body)))
+    if (reply->body && !is_bodiless(in, reply) &&
+        add_bytes(output, reply->body, vow_buf_size(reply->body)))
         give_up(in, vow_error_new(vow_errno_domain(), ENOMEM, "http"));
     else
         evhttp_send_reply(in->req, reply->status, NULL, NULL);

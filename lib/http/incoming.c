@@ -5,6 +5,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <string.h>
 
 void vow__http_report(vow_loop *loop, vow_error *e) { vow_unref(vow_rejected(loop, e)); }
 
@@ -21,6 +22,7 @@ void vow__http_work_add(vow_http_incoming *in)
 
 static void free_incoming(vow_http_incoming *in)
 {
+    vow_free(in->path);
     vow_buf_unref(in->body);
     vow_stream_unref(in->from);
     if (in->piece)
@@ -48,8 +50,8 @@ void vow__http_incoming_lost(vow_http_incoming *in)
 
 static void end_lost(vow_http_incoming *in)
 {
+    vow_unref(in->chain); /* user's code runs, which may look at the request */
     evhttp_request_free(in->req);
-    vow_unref(in->chain); /* user's destructors run */
     free_incoming(in);
 }
 
@@ -64,16 +66,33 @@ static bool take_body(vow_http_incoming *in)
     return in->body && evbuffer_remove(input, vow_buf_bytes(in->body), size) == (int)size;
 }
 
+/* What begins with "//" is a host to evhttp, as in a link. False: no memory. */
+static bool take_path(vow_http_incoming *in)
+{
+    const char *uri = evhttp_request_get_uri(in->req);
+    if (strncmp(uri, "//", 2) != 0)
+        return true;
+    size_t size = strcspn(uri, "?#");
+    in->path = vow_alloc(size + 1);
+    if (in->path)
+        memcpy(in->path, uri, size);
+    return in->path;
+}
+
 void vow__http_incoming_new(struct evhttp_request *req, void *server)
 {
     vow_http_server *s = server;
+    if (!vow__http_has_clear_end(req)) {
+        evhttp_send_error(req, HTTP_BADREQUEST, NULL); /* and closes */
+        return;
+    }
     struct vow__http_conn *c = vow__http_conn_of(s, req);
     vow_http_incoming *in = c ? vow_alloc(sizeof *in) : NULL;
     if (in) {
         in->server = s;
         in->req = req;
     }
-    if (!in || !take_body(in)) {
+    if (!in || !take_body(in) || !take_path(in)) {
         if (in)
             free_incoming(in);
         evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
@@ -195,6 +214,8 @@ const char *vow_http_incoming_method(const vow_http_incoming *in)
 
 const char *vow_http_incoming_path(const vow_http_incoming *in)
 {
+    if (in->path)
+        return in->path;
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(in->req));
     return path && *path ? path : "/";
 }

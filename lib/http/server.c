@@ -174,13 +174,13 @@ static void stop_ended(void *data) { ((vow_http_server *)data)->stop = NULL; }
 vow_promise *vow_http_server_stop_at(vow_http_server *s, const char *where)
 {
     if (s->stopped)
-        return vow_ref(s->stopped);
+        return vow_shield_at(vow_ref(s->stopped), where);
     vow_promise *p = vow_promise_new_at(s->loop, &s->stop, where);
     bool pending = vow_state(p) == VOW_PENDING;
     vow_on_stop(s->stop, stop_ended, s, stop_ended);
     if (!pending)
         return p;
-    s->stopped = vow_ref(p);
+    s->stopped = p;
     vow_mark_handled(p);
     s->pause = vow_unref(s->pause);
     if (s->bound)
@@ -188,7 +188,7 @@ vow_promise *vow_http_server_stop_at(vow_http_server *s, const char *where)
     s->bound = NULL;
     close_idle(s);
     settle_stop(s);
-    return p;
+    return vow_shield_at(vow_ref(p), where);
 }
 
 /* Making. */
@@ -314,6 +314,13 @@ vow_http_server *vow_http_server_new(vow_loop *loop, const char *address, uint16
 uint16_t vow_http_server_port(const vow_http_server *s) { return s->port; }
 size_t vow_http_server_connections(const vow_http_server *s) { return s->connections; }
 
+/* More than anybody waits, and less than what overflows. */
+static uint64_t most_ms(size_t ms)
+{
+    const uint64_t most = UINT64_C(1000000000000);
+    return ms < most ? ms : most;
+}
+
 void vow_http_server_limit(vow_http_server *s, vow_http_limit what, size_t value)
 {
     if (!s->http)
@@ -326,13 +333,13 @@ void vow_http_server_limit(vow_http_server *s, vow_http_limit what, size_t value
         evhttp_set_max_headers_size(s->http, value ? (ssize_t)value : -1);
         break;
     case VOW_HTTP_REQUEST_MS:
-        s->request_ns = (uint64_t)value * 1000000;
+        s->request_ns = most_ms(value) * 1000000;
         break;
     case VOW_HTTP_IDLE_MS:
-        s->idle_ns = (uint64_t)value * 1000000;
+        s->idle_ns = most_ms(value) * 1000000;
         break;
     case VOW_HTTP_WRITE_MS:
-        s->write_ms = value;
+        s->write_ms = most_ms(value);
         break;
     case VOW_HTTP_CONNECTIONS:
         s->most = value;

@@ -77,6 +77,7 @@ struct vow_http_incoming {
     struct vow__http_conn *conn; /* NULL: the client has gone */
     struct evhttp_request *req;
     vow_promise *chain; /* of the handler, or of the next piece of a stream */
+    char *path; /* where evhttp would give only the end of it; or NULL */
     vow_buf *body;
     vow_stream *from; /* of a streamed reply */
     struct evbuffer *piece;
@@ -121,6 +122,9 @@ void vow__http_work_add(vow_http_incoming *in);
 /* Takes p: fn(in) is in->chain then. False: no memory, fn will not run. */
 bool vow__http_waits(vow_http_incoming *in, vow_promise *p, vow_handle_fn *fn);
 void vow__http_report(vow_loop *loop, vow_error *e); /* as unhandled; takes e */
+
+/* framing.c: is it certain where the request ends? */
+bool vow__http_has_clear_end(struct evhttp_request *req);
 
 /* reply.c */
 vow_http_reply *vow__http_reply_ref(vow_http_reply *reply);
