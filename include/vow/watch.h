@@ -8,8 +8,15 @@
  *
  * One watch is one descriptor and may look after thousands of paths: a user may have many
  * paths, but few watches (128, if nobody changed it). Nobody waiting means no reading: the
- * kernel keeps some 16,000 changes, and says so when it has lost some. Directories are not
- * watched with what is below them: add those that are created. Loop's thread only.
+ * kernel keeps some 16,000 changes, and says so when it has lost some. Loop's thread only.
+ *
+ * With VOW_WATCH_TREE what is below a directory is watched, too, also what will be: new ones
+ * and those that are moved there are looked through in the pool for files, during which nothing
+ * is told, and what is found in them is told as VOW_WATCH_CREATED, once. Links are not followed.
+ * Each directory takes one of the paths that a user may have. A directory that is there and
+ * cannot be watched (EACCES, ENOSPC: no room for another) is one rejection of vow_watch_next,
+ * which goes on behind it. After VOW_WATCH_OVERFLOW vow looks for new directories itself. When
+ * the tree itself has moved (VOW_WATCH_MOVED, from is NULL), remove it and add it again.
  */
 #ifndef VOW_WATCH_H
 #define VOW_WATCH_H
@@ -29,13 +36,14 @@ enum {
     VOW_WATCH_MOVED = 16,      /* from one watched place to another; or the watched path itself */
     VOW_WATCH_ATTRIBUTES = 32, /* permissions, owner, times, number of links */
     VOW_WATCH_ALL = 63,
-    VOW_WATCH_ENDED = 64,   /* always told: nothing more comes of this id, its path is gone */
-    VOW_WATCH_OVERFLOW = 128 /* always told: changes were lost, look at everything again */
+    VOW_WATCH_ENDED = 64,     /* always told: nothing more comes of this id, its path is gone */
+    VOW_WATCH_OVERFLOW = 128, /* always told: changes were lost, look at everything again */
+    VOW_WATCH_TREE = 256      /* only for vow_watch_add: with all that is below it, now and later */
 };
 typedef struct vow_change {
     int what;         /* one of them */
     int id;           /* of vow_watch_add; -1: an overflow */
-    const char *path; /* that of vow_watch_add, and in a directory a slash and the name */
+    const char *path; /* that of vow_watch_add, and in a directory a slash and the way there */
     const char *name; /* the last part, in a watched directory; "": the watched path itself */
     const char *from; /* moved: the path before, NULL: the watched path itself has moved */
     bool is_directory;
@@ -53,9 +61,11 @@ VOW_API vow_watch *vow_watch_ref(vow_watch *w);
 VOW_API vow_watch *vow_watch_unref(vow_watch *w);
 
 /* Watches `path` (a link is followed) for `what`; fulfils with its id (vow_int), changes from
- * then on are told. The same file or directory again: the same id, and only this `what`. It
- * is found in the pool for files unless that does not wait. Nothing to watch for: EINVAL; no
- * room for another: ENOSPC; else as stat(2). Cancel: it may be watched all the same. */
+ * then on are told. The same file or directory again: the same id, and only this `what`; in a
+ * tree that w watches: EEXIST. (A tree leaves out what w watches already, and what is below
+ * that.) It is found in the pool for files unless that does not wait. Nothing to watch for:
+ * EINVAL; no room for another: ENOSPC, and nothing of a tree is watched; else as stat(2).
+ * Cancel: it may be watched all the same, a tree is not. */
 #define vow_watch_add(w, path, what) vow_watch_add_at(w, path, what, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_watch_add_at(vow_watch *w, const char *path, int what,
                                                     const char *where);

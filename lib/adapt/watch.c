@@ -33,13 +33,28 @@ static void on_readable(evutil_socket_t fd, short events, void *data)
     vow_loop *loop = w->member.loop;
     vow_value next;
     vow_enter(loop);
-    if (!w->waiter) {
+    if (!w->waiter || w->scans) {
         vow__watch_stop(loop, &w->watch);
     } else if (vow__watch_take(w, &next)) {
         vow__watch_rest(loop, &w->watch);
         settle(w, next);
+    } else if (w->scans) {
+        vow__watch_stop(loop, &w->watch);
     }
     vow_leave(loop);
+}
+
+void vow__watch_settle(vow_watch *w)
+{
+    vow_value next;
+    if (!w->waiter)
+        return;
+    bool has_next = vow__watch_take(w, &next);
+    int failed = has_next || w->scans ? 0 : vow__watch_begin(w->member.loop, &w->watch);
+    if (failed)
+        next = vow_fail_at(NULL, vow_errno_domain(), failed, "wait for a change");
+    if (has_next || failed)
+        settle(w, next);
 }
 
 /* The loop has rejected the waiting one. */
@@ -47,6 +62,7 @@ static void give_event_back(struct vow__member *member)
 {
     vow_watch *w = (vow_watch *)member;
     vow__watch_done(w->member.loop, &w->watch);
+    vow__looks_close(w);
 }
 
 /* What the child read its parent would miss. */
@@ -108,6 +124,7 @@ vow_watch *vow_watch_unref(vow_watch *w)
         return NULL;
     if (w->member.loop)
         vow__watch_done(w->member.loop, &w->watch);
+    vow__looks_end(w);
     vow__member_leave(&w->member);
     vow__record_forget(&w->home);
     if (w->back)
@@ -147,7 +164,7 @@ vow_promise *vow_watch_next_at(vow_watch *w, const char *where)
     if (!waiter)
         return p;
     w->waiter = waiter;
-    int failed = vow__watch_begin(loop, &w->watch);
+    int failed = w->scans ? 0 : vow__watch_begin(loop, &w->watch);
     if (failed)
         settle(w, vow_fail_at(where, vow_errno_domain(), failed, "wait for a change"));
     return p;

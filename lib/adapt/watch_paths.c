@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
- * adapt/watch_paths.c - what a watch watches. Finding a path may wait for the disk: so it is
- * found first, in the pool where need be, and added when it is in memory, on the loop's thread,
- * where no change can come before its id is known.
+ * adapt/watch_paths.c - what a watch watches: the ids that inotify knows, what each of them
+ * stands for, and what that is called. A folder in a tree has the name that it was last seen
+ * by; its path is made of those above it, so that a move changes one name.
  */
+#include "adapt/watch.h"
+
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "adapt/file.h"
-#include "adapt/watch.h"
 #include "base/mem.h"
-#ifdef VOW__LINUX
-#include <sys/inotify.h>
-#endif
+
+struct vow__watched *vow__watched_new(const char *name, size_t length)
+{
+    struct vow__watched *node = vow__alloc_zeroed(sizeof *node);
+    char *copy = node ? vow__alloc(length + 1) : NULL;
+    if (!copy) {
+        vow__free(node);
+        return NULL;
+    }
+    node->id = -1;
+    node->root = node;
+    node->name = memcpy(copy, name, length);
+    copy[length] = '\0';
+    return node;
+}
+
+void vow__watched_free(struct vow__watched *node)
+{
+    if (node)
+        vow__free(node->name);
+    vow__free(node);
+}
 
 /* Where id is, or belongs. */
 static size_t place_of(const vow_watch *w, int id)
@@ -21,7 +39,7 @@ static size_t place_of(const vow_watch *w, int id)
     size_t low = 0, high = w->paths_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (w->paths[middle].id < id)
+        if (w->paths[middle]->id < id)
             low = middle + 1;
         else
             high = middle;
@@ -29,56 +47,20 @@ static size_t place_of(const vow_watch *w, int id)
     return low;
 }
 
-static struct vow__watched *find(const vow_watch *w, int id)
+struct vow__watched *vow__watched_find(const vow_watch *w, int id)
 {
     size_t i = place_of(w, id);
-    return i < w->paths_count && w->paths[i].id == id ? &w->paths[i] : NULL;
+    return i < w->paths_count && w->paths[i]->id == id ? w->paths[i] : NULL;
 }
 
-const char *vow__watched_path(const vow_watch *w, int id)
+bool vow__watched_reserve(vow_watch *w, size_t more)
 {
-    struct vow__watched *found = find(w, id);
-    return found ? found->path : NULL;
-}
-
-void vow__watched_forget(vow_watch *w, int id)
-{
-    struct vow__watched *found = find(w, id);
-    if (!found)
-        return;
-    vow__free(found->path);
-    w->paths_count--;
-    memmove(found, found + 1, (size_t)(w->paths + w->paths_count - found) * sizeof *found);
-}
-
-void vow__watched_forget_all(vow_watch *w)
-{
-    while (w->paths_count > 0)
-        vow__free(w->paths[--w->paths_count].path);
-    vow__free(w->paths);
-    w->paths = NULL;
-}
-
-#ifdef VOW__LINUX
-static uint32_t mask_of(int what)
-{
-    static const uint32_t masks[] = {
-        IN_CREATE | IN_MOVED_TO, IN_MODIFY,
-        IN_CLOSE_WRITE,          IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM,
-        IN_MOVE | IN_MOVE_SELF,  IN_ATTRIB,
-    };
-    uint32_t mask = 0;
-    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
-        mask |= what & (1 << i) ? masks[i] : 0;
-    return mask;
-}
-
-static bool reserve(vow_watch *w)
-{
-    if (w->paths_count < w->paths_room)
+    size_t room = w->paths_room ? w->paths_room : 4;
+    while (room - w->paths_count < more)
+        room *= 2;
+    if (room == w->paths_room)
         return true;
-    size_t room = w->paths_room ? 2 * w->paths_room : 4;
-    struct vow__watched *paths = vow__resize(w->paths, room * sizeof *paths);
+    struct vow__watched **paths = vow__resize(w->paths, room * sizeof *paths);
     if (!paths)
         return false;
     w->paths = paths;
@@ -86,111 +68,110 @@ static bool reserve(vow_watch *w)
     return true;
 }
 
-/* Its id, or minus an errno number. */
-static int add_found(vow_watch *w, const char *path, int what)
+void vow__watched_insert(vow_watch *w, struct vow__watched *node)
 {
-    if (!mask_of(what))
-        return -EINVAL;
-    char *copy = reserve(w) ? vow__copy_text(path) : NULL;
-    if (!copy)
-        return -ENOMEM;
-    int id = inotify_add_watch(w->fd, path, mask_of(what)), code = errno;
-    if (id < 0 || find(w, id)) {
-        vow__free(copy);
-        return id < 0 ? -code : id;
-    }
-    size_t i = place_of(w, id);
+    size_t i = place_of(w, node->id); /* at the end, mostly: ids grow */
     memmove(w->paths + i + 1, w->paths + i, (w->paths_count - i) * sizeof *w->paths);
-    w->paths[i] = (struct vow__watched){id, copy};
+    w->paths[i] = node;
     w->paths_count++;
-    return id;
 }
 
-int vow_watch_remove(vow_watch *w, int id)
+struct vow__watched *vow__watched_below(const vow_watch *w, const struct vow__watched *above,
+                                        const char *name)
 {
-    if (!find(w, id))
-        return EINVAL;
-    inotify_rm_watch(w->fd, id); /* fails where the path is gone: that was not told yet */
-    vow__watched_forget(w, id);
-    return 0;
-}
-#else
-static int add_found(vow_watch *w, const char *path, int what)
-{
-    (void)w, (void)path, (void)what;
-    return -ENOSYS;
+    for (size_t i = 0; i < w->paths_count; i++)
+        if (w->paths[i]->above == above && strcmp(w->paths[i]->name, name) == 0)
+            return w->paths[i];
+    return NULL;
 }
 
-int vow_watch_remove(vow_watch *w, int id)
+bool vow__watched_is_in(const struct vow__watched *node, const struct vow__watched *top)
 {
-    (void)w, (void)id;
-    return EINVAL;
-}
-#endif
-
-struct adding {
-    struct vow__file_job job;
-    vow_watch *watch; /* a reference */
-    int what;
-};
-
-static vow_value outcome(const char *path, int id, const char *where)
-{
-    if (id >= 0)
-        return vow_int(id);
-    bool full = id == -ENOSPC;
-    return vow_fail_at(where, vow_errno_domain(), -id, "watch %s%s", path,
-                       full ? ": this user watches as many as it may" : "");
+    while (node && node != top)
+        node = node->above;
+    return node;
 }
 
-static vow_value find_in_pool(void *data)
+/* Those that are `gone`. */
+static void forget_gone(vow_watch *w)
 {
-    struct vow__file_job *job = data;
-    struct stat s;
-    return vow__file_outcome(job, "watch", stat(job->path, &s));
-}
-
-static vow_value found(vow_value v, void *data)
-{
-    (void)v;
-    struct adding *a = data;
-    return outcome(a->job.path, add_found(a->watch, a->job.path, a->what), a->job.where);
-}
-
-/* Loop's thread; the pool may have the job still. */
-static void added(void *data)
-{
-    struct adding *a = data;
-    vow_watch_unref(a->watch);
-    vow__file_job_unref(a);
-}
-
-static vow_promise *add_later(vow_watch *w, const char *path, int what, const char *where)
-{
-    vow_loop *loop = w->member.loop;
-    struct adding *a = (struct adding *)vow__file_job_new(sizeof *a, path, NULL, where);
-    if (!a)
-        return vow__op_no_memory(loop);
-    a->watch = vow_watch_ref(w);
-    a->what = what;
-    atomic_fetch_add_explicit(&a->job.refs, 1, memory_order_relaxed);
-    return vow_then_at(vow__file_start(loop, &a->job, find_in_pool), found, a, added, where);
-}
-
-vow_promise *vow_watch_add_at(vow_watch *w, const char *path, int what, const char *where)
-{
-    vow_loop *loop = w->member.loop;
-    VOW_CHECK(loop, "vow_watch_add at %s: the watch's loop is freed", where);
-    VOW_CHECK(path, "vow_watch_add at %s: the path is NULL", where);
-    vow_promise *refused = vow__refused(loop, where);
-    if (refused)
-        return refused;
-    int id = vow__find_cached(path, 0);
-    if (id == -EAGAIN)
-        return add_later(w, path, what, where);
-    if (id >= 0) {
-        close(id);
-        id = add_found(w, path, what);
+    size_t left = 0;
+    for (size_t i = 0; i < w->paths_count; i++) {
+        struct vow__watched *node = w->paths[i];
+        if (!node->gone) {
+            w->paths[left++] = node;
+            continue;
+        }
+        vow__unwatch(w, node->id);
+        vow__watched_free(node);
     }
-    return vow_resolved_at(loop, outcome(path, id, where), where);
+    w->paths_count = left;
+}
+
+void vow__watched_forget(vow_watch *w, struct vow__watched *top, bool only_below)
+{
+    if (vow__is_tree(top))
+        for (size_t i = 0; i < w->paths_count; i++)
+            w->paths[i]->gone = vow__watched_is_in(w->paths[i], top);
+    top->gone = !only_below;
+    forget_gone(w);
+}
+
+void vow__watched_forget_unmarked(vow_watch *w, const struct vow__watched *root, unsigned mark)
+{
+    for (size_t i = 0; i < w->paths_count; i++)
+        w->paths[i]->gone = w->paths[i]->root == root && w->paths[i]->mark != mark;
+    forget_gone(w);
+}
+
+void vow__watched_forget_all(vow_watch *w)
+{
+    while (w->paths_count > 0)
+        vow__watched_free(w->paths[--w->paths_count]);
+    vow__free(w->paths);
+    w->paths = NULL;
+}
+
+/* A folder that was given with a slash at its end has that for the one behind it. */
+static bool ends_with_slash(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 0 && path[length - 1] == '/';
+}
+
+size_t vow__watched_size(const struct vow__watched *node, const char *name)
+{
+    bool alone = !node->above && !*name;
+    size_t size = *name ? strlen(name) + 2 : 1;
+    for (; node->above; node = node->above)
+        size += strlen(node->name) + 1;
+    return size + strlen(node->name) - (!alone && ends_with_slash(node->name) ? 1 : 0);
+}
+
+static char *put_before(char *end, const char *name)
+{
+    size_t length = strlen(name);
+    end -= length;
+    memcpy(end, name, length);
+    *--end = '/';
+    return end;
+}
+
+char *vow__watched_write(const struct vow__watched *node, const char *name, char *text)
+{
+    char *after = text + vow__watched_size(node, name), *at = after - 1;
+    *at = '\0';
+    if (*name)
+        at = put_before(at, name);
+    for (; node->above; node = node->above)
+        at = put_before(at, node->name);
+    memcpy(text, node->name, (size_t)(at - text)); /* the slash is there */
+    return after;
+}
+
+vow_value vow__watched_failed(const char *path, int code, const char *where)
+{
+    bool full = code == ENOSPC;
+    return vow_fail_at(where, vow_errno_domain(), code, "watch %s%s", path,
+                       full ? ": this user watches as many as it may" : "");
 }

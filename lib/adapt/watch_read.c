@@ -4,7 +4,6 @@
  * two halves of a move, which are put together.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +24,38 @@ const vow_type *vow_change_type(void) { return &change_type.type; }
 const vow_change *vow_change_of(vow_value v)
 {
     return &((struct change *)vow_as(v, &change_type.type))->change;
+}
+
+struct vow__record *vow__change_new(vow_watch *w, const struct vow__news *news)
+{
+    const struct vow__watched *folder = news->folder, *from_folder = news->from_folder;
+    size_t size = folder ? vow__watched_size(folder, news->name) : 1;
+    size_t from_size = from_folder ? vow__watched_size(from_folder, news->from) : 0;
+    struct change *c = vow__record_new(sizeof *c + size + from_size);
+    if (!c)
+        return NULL;
+    char *end = folder ? vow__watched_write(folder, news->name, c->text) : c->text + 1;
+    if (from_folder)
+        vow__watched_write(from_folder, news->from, end);
+    c->change = (vow_change){.what = news->what,
+                             .id = folder ? folder->root->id : -1,
+                             .path = c->text,
+                             .name = end - 1 - strlen(news->name),
+                             .from = from_folder ? end : NULL,
+                             .is_directory = news->is_directory,
+                             .cookie = news->cookie};
+    vow__record_sent(&w->home, &c->record);
+    return &c->record;
+}
+
+vow_value vow__change_value(struct vow__record *change)
+{
+    return vow__record_value(&change_type, change);
+}
+
+int vow__change_id(const struct vow__record *change)
+{
+    return ((const struct change *)change)->change.id;
 }
 
 #ifdef VOW__LINUX
@@ -72,7 +103,7 @@ static struct inotify_event *other_half(vow_watch *w)
     struct inotify_event *to = arrival(w, cookie);
     if (!to && w->size - w->at < sizeof w->bytes / 2 && read_more(w) == 0)
         to = arrival(w, cookie);
-    return to && vow__watched_path(w, to->wd) ? to : NULL;
+    return to && vow__watched_find(w, to->wd) ? to : NULL;
 }
 
 static int what_of(uint32_t mask)
@@ -94,37 +125,27 @@ static int what_of(uint32_t mask)
     return 0; /* IN_UNMOUNT, which IN_IGNORED follows */
 }
 
-/* Joins folder and name at `text`; what follows it. */
-static char *write_path(char *text, const char *folder, const char *name)
+static bool is_wanted(const vow_watch *w, const struct inotify_event *e)
 {
-    size_t length = strlen(folder);
-    const char *slash = *name && length > 0 && folder[length - 1] != '/' ? "/" : "";
-    return text + sprintf(text, "%s%s%s", folder, slash, name) + 1;
+    const struct vow__watched *node = vow__watched_find(w, e->wd);
+    bool is_told_above = node && node->above && !e->len;
+    return node && !is_told_above && e->mask & (IN_IGNORED | vow__watch_mask(node->root->what));
 }
 
-/* NULL: no memory. `from`: the first half, or NULL. */
-static struct change *make(vow_watch *w, const struct inotify_event *e,
-                           const struct inotify_event *from)
+/* False: nobody wants to hear of it. */
+static bool find_news(const vow_watch *w, const struct inotify_event *e,
+                      const struct inotify_event *to, struct vow__news *ret)
 {
-    const char *folder = e->wd < 0 ? "" : vow__watched_path(w, e->wd);
-    const char *from_folder = from ? vow__watched_path(w, from->wd) : "";
-    size_t size = strlen(folder) + e->len + 2;
-    if (from)
-        size += strlen(from_folder) + from->len + 2;
-    struct change *c = vow__record_new(sizeof *c + size);
-    if (!c)
-        return NULL;
-    char *end = write_path(c->text, folder, name_of(e));
-    if (from)
-        write_path(end, from_folder, name_of(from));
-    c->change = (vow_change){.what = from ? VOW_WATCH_MOVED : what_of(e->mask),
-                             .id = e->wd,
-                             .path = c->text,
-                             .name = end - 1 - strlen(name_of(e)),
-                             .from = from ? end : NULL,
-                             .is_directory = e->mask & IN_ISDIR,
-                             .cookie = e->cookie};
-    return c;
+    bool leaves = is_wanted(w, e), arrives = to && is_wanted(w, to), moves = leaves && arrives;
+    const struct inotify_event *of = arrives ? to : e;
+    *ret = (struct vow__news){.what = moves ? VOW_WATCH_MOVED : what_of(of->mask),
+                              .folder = vow__watched_find(w, of->wd),
+                              .from_folder = moves ? vow__watched_find(w, e->wd) : NULL,
+                              .name = name_of(of),
+                              .from = moves ? name_of(e) : NULL,
+                              .is_directory = of->mask & IN_ISDIR,
+                              .cookie = of->cookie};
+    return ret->what && (leaves || arrives || ret->what == VOW_WATCH_OVERFLOW);
 }
 
 /* The event at w->at. False: there is nothing to tell. */
@@ -134,22 +155,27 @@ static bool tell(vow_watch *w, vow_value *ret)
     if (event_at(w, w->at)->mask & IN_MOVED_FROM)
         to = other_half(w); /* may move the bytes */
     struct inotify_event *e = event_at(w, w->at);
-    bool known = e->mask & IN_Q_OVERFLOW || vow__watched_path(w, e->wd);
-    if (!known || !what_of(e->mask)) {
-        w->at += size_of(e);
-        return false;
-    }
-    struct change *c = make(w, to ? to : e, to ? e : NULL);
-    *ret = vow__record_value(&change_type, c);
-    if (!c)
+    struct vow__news news;
+    struct vow__growth growth = {NULL, NULL};
+    struct vow__record *change = NULL;
+    bool told = vow__looks_told(w, e), is_news = !told && find_news(w, e, to, &news);
+    if (to)
+        (void)vow__looks_told(w, to);
+    bool ready = told || vow__tree_prepare(w, e, to, &growth);
+    if (ready && is_news)
+        change = vow__change_new(w, &news);
+    if (!ready || (is_news && !change)) {
+        vow__tree_unprepare(&growth);
+        *ret = vow__fail_ready(ENOMEM);
         return true; /* the event stays */
-    vow__record_sent(&w->home, &c->record);
+    }
+    vow__tree_change(w, e, to, &growth);
     if (to)
         to->mask = TOLD;
-    if (e->mask & IN_IGNORED)
-        vow__watched_forget(w, e->wd);
     w->at += size_of(e);
-    return true;
+    if (change)
+        *ret = vow__change_value(change);
+    return change;
 }
 
 bool vow__watch_take(vow_watch *w, vow_value *ret)
@@ -162,12 +188,23 @@ bool vow__watch_take(vow_watch *w, vow_value *ret)
         return true;
     }
     for (;;) {
-        while (w->at < w->size)
+        if (w->scans)
+            return false;
+        if (w->listed) {
+            if (vow__looks_take(w, ret))
+                return true;
+            continue;
+        }
+        if (w->at < w->size) {
             if (tell(w, ret))
                 return true;
+            continue;
+        }
         int code = read_more(w);
-        if (code == EAGAIN)
+        if (code == EAGAIN) {
+            vow__looks_forget_told(w);
             return false;
+        }
         if (code) {
             *ret = vow_fail_at(NULL, vow_errno_domain(), code, "read what has changed");
             return true;
