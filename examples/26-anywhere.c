@@ -6,6 +6,8 @@
  *
  * Expected output:
  *     sum of squares: 333332833333500000
+ * Without a device:
+ *     sum of squares: 333332833333500000
  */
 #include <stdio.h>
 #include <vow.h>
@@ -16,7 +18,6 @@ static int count = COUNT;
 
 static const char text[] = "kernel void square(global ulong *x) {"
                            "    x[get_global_id(0)] = get_global_id(0) * get_global_id(0); }";
-
 static vow_value add_up(vow_value bytes, void *data)
 {
     int64_t sum = 0;
@@ -47,10 +48,9 @@ static vow_value on_program(vow_value program, void *data)
 static void let_go(void *device) { vow_cl_device_unref(device); }
 static vow_value on_device(vow_value v, void *data)
 {
-    vow_cl_device *device = vow_cl_device_ref(vow_cl_device_of(v));
-    vow_promise *built = vow_cl_build(vow_current(), device, text, NULL);
+    vow_promise *built = vow_cl_build(vow_current(), vow_cl_device_of(v), text, NULL);
     (void)data;
-    return vow_v(vow_then_with(built, on_program, device, let_go));
+    return vow_v(vow_then_with(built, on_program, vow_cl_device_ref(vow_cl_device_of(v)), let_go));
 }
 
 static vow_value on_worker(void *data)
@@ -70,8 +70,8 @@ static vow_value no_device(const vow_error *e, void *data)
 int main(void)
 {
     vow_loop *loop = vow_loop_new();
-    vow_promise *sum = vow_then(vow_cl_open(loop, NULL, 0), on_device, NULL);
     vow_value v;
+    vow_promise *sum = vow_then(vow_cl_open(loop, NULL, 0), on_device, NULL);
     int code = vow_run(loop, vow_catch(sum, no_device, &count), &v);
     if (!code)
         printf("sum of squares: %lld\n", (long long)vow_as_int(v));

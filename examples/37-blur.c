@@ -51,6 +51,7 @@ int main(int argc, char **argv)
     vow_buf *pixels = vow_buf_slice(vow_buf_of(file), (size_t)start + 1, w * h), *into = NULL;
     start = snprintf(head, sizeof head, "P5\n%zu %zu\n255\n", 2 * w, h);
     vow_buf *out = vow_buf_new((size_t)start + 2 * w * h);
+    need(!pixels || vow_buf_size(pixels) == w * h, "the file is shorter than its first line says");
     need(out && pixels && (into = vow_buf_slice(out, (size_t)start, 2 * w * h)), "no memory");
     memcpy(vow_buf_bytes(out), head, (size_t)start);
 

@@ -9,9 +9,12 @@ The comment at the top of examples/NN-name.c has
     Exit status: 1                      when it is not 0
     Expected output:                    then the lines of standard output, indented by four
     Expected errors:                    the same for standard error; without it: nothing
+    Without a device:                   what an example for OpenCL prints where there is none;
+                                        without it: a line that says so, as an error, status 1
 In an expected line <number> stands for any number, <text> for any text; a line "..."
 stands for any lines. Every example has to be named in examples/README.md, together with
 a line of its output, and in examples/meson.build. The tour has to run without arguments.
+Input that is no good (SPOILT) is refused in words.
 """
 import argparse
 import glob
@@ -20,6 +23,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
@@ -31,6 +35,11 @@ def header_of(path):
     with open(path, encoding="utf-8") as file:
         comment = file.read().split("*/")[0]
     return [re.sub(r"^ ?\*? ?", "", line.rstrip()) for line in comment.split("\n")[1:]]
+
+
+def uses_opencl(name):
+    with open(os.path.join(TOP, "examples", name + ".c"), encoding="utf-8") as file:
+        return "vow_cl_open(" in file.read()
 
 
 def block_after(header, title):
@@ -70,8 +79,20 @@ def arguments_of(header, name):
 LSAN = "suppressions=" + os.path.join(TOP, "tests", "opencl", "lsan.txt") + ":print_suppressions=0"
 
 
-def run(program, arguments):
-    environment = {"LSAN_OPTIONS": LSAN, **os.environ}
+# Which argument is spoilt, how, and a word of the answer.
+SPOILT = {
+    "27-frames": (0, [(lambda good: good[:100], "film"), (lambda good: b"x" + good, "film"),
+                      (lambda good: b"", "film")]),
+    "37-blur": (0, [(lambda good: good[:-1], "shorter"), (lambda good: good[:13], "shorter"),
+                    (lambda good: good.replace(b"112 72", b"999 99"), "shorter"),
+                    (lambda good: good.replace(b"112 72", b"0 7200"), "not a PGM"),
+                    (lambda good: good.replace(b"P5", b"P6"), "not a PGM"),
+                    (lambda good: b"", "not a PGM")]),
+}
+
+
+def run(program, arguments, **more):
+    environment = {"LSAN_OPTIONS": LSAN, **os.environ, **more}
     return subprocess.run([program, *arguments], cwd=TOP, stdin=subprocess.DEVNULL, text=True, env=environment,
                           errors="replace", capture_output=True, timeout=SECONDS)
 
@@ -80,6 +101,33 @@ def compare(what, expected, got):
     if pattern_of(expected).fullmatch(got if got.endswith("\n") or not got else got + "\n"):
         return None
     return f"{what} is\n{got}instead of\n" + "\n".join(expected)
+
+
+def check_without_device(program, arguments, header):
+    with tempfile.TemporaryDirectory() as nothing:
+        done = run(program, arguments, OCL_ICD_VENDORS=nothing + "/", OCL_ICD_FILENAMES="")
+    expected = block_after(header, "Without a device")
+    if expected:
+        return (compare("without a device standard output", expected, done.stdout) or
+                (f"without a device it ends with status {done.returncode}:\n{done.stderr}"
+                 if done.returncode != 0 or done.stderr else None))
+    if done.returncode != 1 or not re.fullmatch(".*device.*\n", done.stderr):
+        return f"without a device it ends with status {done.returncode}:\n{done.stderr}"
+    return None
+
+
+def check_spoilt(name, program, arguments):
+    at, cases = SPOILT[name]
+    with open(os.path.join(TOP, arguments[at]), "rb") as file:
+        good = file.read()
+    for spoil, word in cases:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(spoil(good))
+            file.flush()
+            done = run(program, [*arguments[:at], file.name, *arguments[at + 1:]])
+        if done.returncode != 1 or word not in done.stderr:
+            return f"spoilt input: status {done.returncode}, no \"{word}\" in\n{done.stdout}{done.stderr}"
+    return None
 
 
 def check(name, build, catalogue):
@@ -105,8 +153,13 @@ def check(name, build, catalogue):
     wanted = next((int(line.split(":")[1]) for line in header if line.startswith("Exit status:")), 0)
     if done.returncode != wanted:
         return f"ends with status {done.returncode}, not {wanted}:\n{done.stdout}{done.stderr}"
-    return (compare("standard output", expected, done.stdout)
-            or compare("standard error", block_after(header, "Expected errors") or [], done.stderr))
+    complaint = (compare("standard output", expected, done.stdout)
+                 or compare("standard error", block_after(header, "Expected errors") or [], done.stderr))
+    if not complaint and uses_opencl(name):
+        complaint = check_without_device(program, arguments, header)
+    if not complaint and name in SPOILT:
+        complaint = check_spoilt(name, program, arguments)
+    return complaint
 
 
 def check_tour(build):

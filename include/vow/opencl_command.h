@@ -50,8 +50,8 @@ typedef struct vow_cl_part {
     size_t offset, size;
 } vow_cl_part;
 
-/* Fulfils with nothing. The bytes are from.size's: `bytes` has to have as many (else
- * CL_INVALID_BUFFER_SIZE); takes a reference of it and gives it back when the device is done. */
+/* Fulfils with nothing. Takes bytes, to.size of them (else CL_INVALID_BUFFER_SIZE), which nobody
+ * may change until the device is done; NULL: ENOMEM, so that a vow_buf_copy needs no check. */
 #define vow_cl_write(queue, to, bytes, after) vow_cl_write_at(queue, to, bytes, after, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_cl_write_at(vow_cl_queue *queue, vow_cl_part to,
                                                    vow_buf *bytes, vow_cl_after after,

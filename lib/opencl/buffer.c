@@ -12,7 +12,7 @@
 
 static cl_int check_bytes(struct vow__cl_command *c)
 {
-    return vow_buf_size(c->bytes) == c->part.size ? CL_SUCCESS : CL_INVALID_BUFFER_SIZE;
+    return vow__cl_check_size(c->bytes, c->part.size);
 }
 
 static cl_int hold_part(struct vow__cl_command *c) { return clRetainMemObject(c->part.buffer); }
@@ -57,7 +57,7 @@ static cl_int check_into(struct vow__cl_command *c)
 {
     if (!c->bytes)
         c->bytes = vow_buf_new(c->part.size);
-    return c->bytes ? check_bytes(c) : CL_OUT_OF_HOST_MEMORY;
+    return check_bytes(c);
 }
 
 static const struct vow__cl_verb read_verb = {

@@ -148,6 +148,13 @@ static struct vow__cl_op *new_op(vow_loop *loop, vow_cl_queue *queue,
     return op;
 }
 
+static vow_error *check_error(const struct vow__cl_command *c, cl_int code, const char *where)
+{
+    if (code == CL_OUT_OF_HOST_MEMORY) /* ours, not the driver's: it was not asked yet */
+        return vow__cl_no_memory(where);
+    return vow__cl_error(where, code, c->verb->name);
+}
+
 /* Nothing was begun: takes all there is. */
 static vow_promise *refuse(vow_loop *loop, struct vow__cl_command *command, vow_cl_after *after,
                            vow_error *e, const char *where)
@@ -165,8 +172,7 @@ vow_promise *vow__cl_start(vow_loop *loop, vow_cl_queue *queue, struct vow__cl_c
         return refuse(loop, command, &after, vow__cl_forked(where), where);
     cl_int code = command->verb->check ? command->verb->check(command) : CL_SUCCESS;
     if (code != CL_SUCCESS)
-        return refuse(loop, command, &after, vow__cl_error(where, code, command->verb->name),
-                      where);
+        return refuse(loop, command, &after, check_error(command, code, where), where);
     struct vow__cl_op *op = new_op(loop, queue, command, after.count);
     if (!op)
         return refuse(loop, command, &after, vow__cl_no_memory(where), where);

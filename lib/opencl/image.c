@@ -15,14 +15,14 @@ static void release_image(struct vow__cl_command *c, bool held)
 
 static cl_int check_bytes(struct vow__cl_command *c)
 {
-    return vow_buf_size(c->bytes) == c->with.box.bytes ? CL_SUCCESS : CL_INVALID_BUFFER_SIZE;
+    return vow__cl_check_size(c->bytes, c->with.box.bytes);
 }
 
 static cl_int check_into(struct vow__cl_command *c)
 {
     if (!c->bytes)
         c->bytes = vow_buf_new(c->with.box.bytes);
-    return c->bytes ? check_bytes(c) : CL_OUT_OF_HOST_MEMORY;
+    return check_bytes(c);
 }
 
 static vow_value give_bytes(struct vow__cl_command *c)

@@ -110,9 +110,18 @@ struct vow__cl_command {
     } with;
 };
 
+/* What a check says of the host's memory, NULL where there is none to be had. */
+static inline cl_int vow__cl_check_size(const vow_buf *bytes, size_t wanted)
+{
+    if (!bytes)
+        return CL_OUT_OF_HOST_MEMORY;
+    return vow_buf_size(bytes) == wanted ? CL_SUCCESS : CL_INVALID_BUFFER_SIZE;
+}
+
 struct vow__cl_verb {
     const char *name;                           /* of OpenCL's call */
-    cl_int (*check)(struct vow__cl_command *c); /* may be NULL; no call to OpenCL */
+    cl_int (*check)(struct vow__cl_command *c); /* may be NULL; no call to OpenCL;
+                                                 CL_OUT_OF_HOST_MEMORY: becomes ENOMEM */
     cl_int (*hold)(struct vow__cl_command *c);  /* may be NULL; all or nothing */
     cl_int (*enqueue)(struct vow__cl_command *c, cl_command_queue queue, cl_uint count,
                       const cl_event *waits, cl_event *ret);

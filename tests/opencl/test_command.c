@@ -297,6 +297,22 @@ TEST(buffers_of_another_size_than_the_hosts_are_refused)
     RIG_END(rig);
 }
 
+TEST(bytes_that_there_was_no_memory_for_reject_with_ENOMEM)
+{
+    struct rig rig = rig_of(loop);
+    vow_cl_box box = {.image = rig.memory[0], .region = {8, 8, 1}, .bytes = SIZE};
+    vow_promise *p[] = {
+        vow_cl_write(rig.queue, part(rig.memory[0]), NULL, VOW_AFTER(vow_delay(loop, 1))),
+        vow_cl_image_write(rig.queue, &box, NULL, VOW_AT_ONCE)};
+    for (int i = 0; i < 2; i++) {
+        CHECK(vow_error_is(vow_error_of(p[i]), vow_errno_domain(), ENOMEM));
+        vow_mark_handled(p[i]);
+        vow_unref(p[i]);
+    }
+    EQ_UINT(stub->command_count(), 0);
+    RIG_END(rig);
+}
+
 TEST(times_can_be_asked_for_where_the_queue_has_them)
 {
     struct rig rig = rig_of(loop);
