@@ -12,7 +12,8 @@ bool vow_is_end(vow_value v) { return v.type == &end_type; }
 
 VOW_TYPE_DEFINE(vow_channel, vow_channel, vow_channel_ref, vow_channel_unref)
 
-/* Somebody waits for what has come. A sender is told nothing, a receiver gets v. */
+/* Somebody waits for what has come. A sender is told nothing, a receiver gets v. Of a select the
+ * values that it has not sent are released: code of the user's, which may use the channel. */
 static void call(struct vow__waiter *w, vow_value v)
 {
     if (w->n)
@@ -21,13 +22,21 @@ static void call(struct vow__waiter *w, vow_value v)
         vow__waiter_call(w, v);
 }
 
-/* The value of the first sender, who is told that it was sent. */
-static vow_value take_from_sender(vow_channel *ch)
+/* One that a destructor has dropped leaves when the outermost drop returns: until then it is
+ * passed over, lest a value be lost with it. */
+static struct vow__waiter *first(const struct vow__queue *queue)
 {
-    struct vow__waiter *w = ch->senders.first;
+    struct vow__waiter *w = queue->first;
+    while (w && !(w->n ? vow__select_wanted(w) : vow_is_wanted(w->resolver)))
+        w = w->next;
+    return w;
+}
+
+/* What w waits to send. */
+static vow_value take_value(struct vow__waiter *w)
+{
     vow_value v = w->value;
     w->value = vow_none();
-    call(w, vow_none());
     return v;
 }
 
@@ -47,8 +56,9 @@ static vow_value pop(vow_channel *ch)
 
 bool vow__channel_put(vow_channel *ch, vow_value v)
 {
-    if (ch->receivers.first)
-        call(ch->receivers.first, v);
+    struct vow__waiter *receiver = first(&ch->receivers);
+    if (receiver)
+        call(receiver, v);
     else if (ch->count < ch->capacity)
         push(ch, v);
     else
@@ -56,19 +66,23 @@ bool vow__channel_put(vow_channel *ch, vow_value v)
     return true;
 }
 
+/* The sender is told when all else is done. */
 bool vow__channel_take(vow_channel *ch, vow_value *ret)
 {
+    struct vow__waiter *sender = first(&ch->senders);
     if (ch->count > 0) {
         *ret = pop(ch);
-        if (ch->senders.first)
-            push(ch, take_from_sender(ch));
-    } else if (ch->senders.first) {
-        *ret = take_from_sender(ch);
+        if (sender)
+            push(ch, take_value(sender));
+    } else if (sender) {
+        *ret = take_value(sender);
     } else if (ch->closed) {
         *ret = vow_end();
     } else {
         return false;
     }
+    if (sender)
+        call(sender, vow_none());
     return true;
 }
 
@@ -95,6 +109,13 @@ vow_channel *vow_channel_ref(vow_channel *ch)
     return ch;
 }
 
+/* A reference that is not the program's. */
+static void let_go(vow_channel *ch)
+{
+    if (--ch->refs == 0)
+        vow__free(ch);
+}
+
 /* Aborted while it still has its reference: what is released may look at it. */
 vow_channel *vow_channel_unref(vow_channel *ch)
 {
@@ -102,8 +123,7 @@ vow_channel *vow_channel_unref(vow_channel *ch)
         return NULL;
     if (ch->refs == 1)
         vow_channel_abort(ch);
-    if (--ch->refs == 0)
-        vow__free(ch);
+    let_go(ch);
     return NULL;
 }
 
@@ -162,9 +182,11 @@ vow_value vow_channel_drain(vow_channel *ch)
     vow_value array = vow__array_new(most), v;
     if (vow_is_none(array))
         return vow__fail_ready(ENOMEM);
+    ch->refs++;
     while (n < most && vow__channel_take(ch, &v) && !vow_is_end(v))
         vow__array_put(array, n++, v);
     ((vow__array *)array.as.p)->size = n;
+    let_go(ch);
     return array;
 }
 
@@ -177,8 +199,10 @@ void vow_channel_close(vow_channel *ch)
     if (ch->receivers.first || ch->senders.first)
         vow__check_loop(ch->loop, "vow_channel_close or _abort");
     ch->closed = true;
+    ch->refs++;
     while (ch->receivers.first)
         call(ch->receivers.first, vow_end());
+    let_go(ch);
 }
 
 void vow_channel_abort(vow_channel *ch)
@@ -187,13 +211,11 @@ void vow_channel_abort(vow_channel *ch)
     vow_channel_close(ch);
     while (ch->senders.first) {
         struct vow__waiter *w = ch->senders.first;
-        vow_value v = w->value;
-        w->value = vow_none();
+        vow_value v = take_value(w);
         call(w, vow__channel_broken(NULL));
         vow__release(v);
     }
     while (ch->count > 0)
         vow__release(pop(ch));
-    if (--ch->refs == 0)
-        vow__free(ch);
+    let_go(ch);
 }

@@ -32,5 +32,6 @@ vow_value vow__channel_broken(const char *where);        /* EPIPE */
 /* select.c: a waiter of a group is called: it has received v, or has sent, or cannot. Takes v.
  * `vow__select_value` is what it sends; the caller's after the call. */
 void vow__select_called(struct vow__waiter *w, vow_value v);
+bool vow__select_wanted(const struct vow__waiter *w);
 
 #endif

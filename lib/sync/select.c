@@ -20,12 +20,16 @@ static void fill(vow_value result, size_t index, vow_value v)
     vow__array_put(result, 1, v);
 }
 
-/* First all leave their queues: what is released then is code of the user's. */
-static void end_group(struct group *g)
+static void leave_queues(struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
         if (g->waiters[i]->queue)
             vow__waiter_take(g->waiters[i]);
+}
+
+/* It is in no queue: what is released is code of the user's. */
+static void end_group(struct group *g)
+{
     for (size_t i = 0; i < g->n; i++) {
         vow_value value = g->waiters[i]->value;
         vow__waiter_free(g->waiters[i]);
@@ -38,18 +42,27 @@ static void end_group(struct group *g)
 void vow__select_called(struct vow__waiter *w, vow_value v)
 {
     struct group *g = w->group;
-    vow_resolver *r = g->resolver;
-    if (vow__has_kind(v, VOW__ERROR)) {
-        vow_resolve(r, v);
-    } else {
+    vow_value result = v;
+    if (!vow__has_kind(v, VOW__ERROR)) {
         fill(g->result, (size_t)w->n - 1, v);
-        vow_resolve(r, g->result);
+        result = g->result;
         g->result = vow_none();
     }
+    leave_queues(g);
+    vow_resolve(g->resolver, result);
     end_group(g);
 }
 
-static void stop(void *group) { end_group(group); }
+bool vow__select_wanted(const struct vow__waiter *w)
+{
+    return vow_is_wanted(((const struct group *)w->group)->resolver);
+}
+
+static void stop(void *group)
+{
+    leave_queues(group);
+    end_group(group);
+}
 
 /* True: the case is done, or can never be, and *ret says what came of it. */
 static bool try_case(vow_channel_case *c, vow_value *ret, const char *where)

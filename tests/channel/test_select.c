@@ -148,3 +148,102 @@ TEST(two_selects_meet)
     vow_channel_unref(a);
     vow_channel_unref(b);
 }
+
+/* What a select would have sent is released in the middle of another call. */
+struct meddler {
+    vow_channel **channel; /* released; or, if it has one, `sends` */
+    int sends;
+};
+static void meddle(void *data)
+{
+    struct meddler *m = data;
+    if (m->sends > 0)
+        vow_unref(vow_channel_send(*m->channel, vow_v(m->sends)));
+    else
+        *m->channel = vow_channel_unref(*m->channel);
+}
+
+/* Waits to send 7 to `to`, or m to where nobody listens. */
+static vow_promise *send_or(vow_channel *to, vow_channel *dead, struct meddler *m)
+{
+    vow_channel_case cases[] = {{to, true, vow_v(7)}, {dead, true, vow_box(m, meddle)}};
+    return vow_channel_select(2, cases);
+}
+
+TEST(what_a_select_did_not_send_may_send_on_the_same_channel_when_it_is_released)
+{
+    vow_channel *a = vow_channel_new(loop, 1), *dead = vow_channel_new(loop, 0);
+    struct meddler m = {&a, 9};
+    vow_unref(vow_channel_send(a, vow_v(1)));
+    vow_promise *any = send_or(a, dead, &m);
+    vow_promise *behind = vow_channel_send(a, vow_v(8));
+    OUTCOME(vow_channel_receive(a), "1"); /* 7 comes in; 9 wants to, behind 8 */
+    OUTCOME(any, "[0 none]");
+    EQ_UINT(vow_channel_count(a), 1);
+    OUTCOME(vow_channel_receive(a), "7");
+    OUTCOME(vow_channel_receive(a), "8");
+    OUTCOME(behind, "none");
+    vow_channel_unref(a);
+    vow_channel_unref(dead);
+}
+
+TEST(what_a_select_did_not_send_may_release_the_channel_that_is_being_drained_or_closed)
+{
+    for (int drained = 0; drained < 2; drained++) {
+        vow_channel *a = vow_channel_new(loop, 0), *dead = vow_channel_new(loop, 0);
+        struct meddler m = {&a, 0};
+        vow_channel_case cases[] = {{a, drained, vow_v(7)}, {dead, true, vow_box(&m, meddle)}};
+        if (!drained)
+            cases[0].value = vow_none();
+        vow_promise *any = vow_channel_select(2, cases);
+        if (drained)
+            vow_release(vow_channel_drain(a));
+        else
+            vow_channel_close(a);
+        CHECK(a == NULL);
+        OUTCOME(any, drained ? "[0 none]" : "[0 end]");
+        vow_channel_unref(dead);
+    }
+}
+
+/* A destructor drops what waits and sends: what was dropped is still there, and gets nothing. */
+struct worker {
+    vow_channel *channel;
+    vow_promise *receives;
+};
+static void resign(void *data)
+{
+    struct worker *w = data;
+    vow_unref(w->receives);
+    vow_unref(vow_channel_send(w->channel, vow_text("goes on to the next")));
+}
+
+TEST(what_a_destructor_has_dropped_receives_nothing_any_more)
+{
+    for (int selects = 0; selects < 2; selects++) {
+        vow_channel *a = vow_channel_new(loop, 0);
+        struct worker w = {a, selects ? receive_any(a, a) : vow_channel_receive(a)};
+        vow_promise *next = vow_channel_receive(a);
+        vow_unref(vow_attach(vow_delay(loop, 5), &w, resign));
+        OUTCOME(next, "'goes on to the next'");
+        vow_channel_unref(a);
+    }
+}
+
+static void drop_and_receive(void *data)
+{
+    struct worker *w = data;
+    vow_unref(w->receives);
+    w->receives = vow_channel_receive(w->channel);
+}
+
+TEST(what_a_destructor_has_dropped_sends_nothing_any_more)
+{
+    vow_channel *a = vow_channel_new(loop, 0);
+    struct worker w = {a, vow_channel_send(a, vow_v(1))};
+    vow_promise *next = vow_channel_send(a, vow_v(2));
+    vow_unref(vow_attach(vow_delay(loop, 5), &w, drop_and_receive));
+    OUTCOME(w.receives, "2");
+    OUTCOME(next, "none");
+    vow_channel_unref(a);
+}
