@@ -118,6 +118,11 @@ void vow__scope_failed(vow_scope *scope, vow_value error)
         vow__scope_end(scope, e);
 }
 
+void vow__scope_refused(vow_scope *scope)
+{
+    vow__scope_failed(scope, vow__fail_ready(scope->loop->closing ? VOW_ECLOSED : ENOMEM));
+}
+
 /* Ending. No code of the user's may see half of it: first all scopes inside are marked and put
  * onto a list, then each is worked off. */
 
@@ -306,7 +311,7 @@ void vow_scope_add_at(vow_scope *scope, vow_promise *p, const char *where)
               where);
     vow__scope_ref(scope);
     if (VOW_UNLIKELY(!vow__combine_add(scope->children, p, SCOPE_CHILD, where)))
-        vow__scope_failed(scope, vow__fail_ready(scope->loop->closing ? VOW_ECLOSED : ENOMEM));
+        vow__scope_refused(scope);
     else if (scope->over)
         vow__cancel(scope->loop, p); /* an element keeps its input */
     vow__scope_unref(scope);

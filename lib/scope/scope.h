@@ -56,6 +56,7 @@ void vow__scope_look(vow_scope *scope);
 
 /* scope.c */
 void vow__scope_failed(vow_scope *scope, vow_value error); /* of a child; takes it */
+void vow__scope_refused(vow_scope *scope);                 /* a child that could not be added */
 void vow__scope_end(vow_scope *scope, vow_error *why);     /* takes why; nothing if over */
 static inline vow_scope *vow__scope_ref(vow_scope *scope)
 {

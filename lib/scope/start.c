@@ -40,7 +40,7 @@ static bool may_start(const vow_scope *scope)
            (scope->limit == 0 || vow_scope_running(scope) < scope->limit);
 }
 
-/* Without memory for the starter nothing would ever be started. */
+/* Without a starter nothing would ever be started. */
 void vow__scope_start_some(vow_scope *scope)
 {
     if (scope->starter || !may_start(scope))
@@ -50,7 +50,7 @@ void vow__scope_start_some(vow_scope *scope)
     if (!scope->starter) {
         vow__scope_drop_starts(scope);
         if (!scope->freed)
-            vow__scope_failed(scope, vow__fail_ready(ENOMEM));
+            vow__scope_refused(scope);
     }
 }
 

@@ -89,12 +89,13 @@ void vow__ties_end(struct vow__ties *ties, vow_value error, bool drop)
     while (ties->first) {
         vow_promise *c = ties->first->combine;
         vow_value why = vow_keep(error);
-        if (drop) {
+        c->bits |= drop ? 0 : COMBINE_CAUSE;
+        if (c->flags & F_DEAD)
+            vow__combine_set_result(c, why); /* parked: it goes when the running handler returns */
+        else if (drop)
             drop_input(vow__loop_of(c), c, why);
-            continue;
-        }
-        c->bits |= COMBINE_CAUSE;
-        vow__combine_decide(c, why);
+        else
+            vow__combine_decide(c, why);
     }
 }
 

@@ -241,3 +241,37 @@ TEST_PLAIN(all_of_it_may_go_after_the_loop)
     vow_scope_free(scope);
     EQ_INT(w.gone, 1);
 }
+
+/* A fiber waits for what its owner has handed out, whose end frees the owner: the fiber is
+ * dropped, and with it, later, what it waits for, which is running. */
+struct house {
+    vow_owner *owner;
+    vow_promise *inner;
+    int code, destroyed;
+};
+static void move_out(void *data)
+{
+    struct house *h = data;
+    h->owner = vow_owner_free(h->owner);
+    h->destroyed++;
+}
+static vow_value lodger(void *data)
+{
+    struct house *h = data;
+    h->code = vow_await(h->inner, NULL);
+    return vow_none();
+}
+
+TEST(an_owner_may_be_freed_by_the_end_of_what_another_one_of_its_promises_waits_for)
+{
+    struct house h = {.owner = vow_owner_new(loop)};
+    vow_promise *ends = vow_attach(vow_delay(loop, 5), &h, move_out);
+    h.inner = vow_own(h.owner, ends);
+    vow_promise *outer = vow_own(h.owner, vow_spawn(loop, lodger, &h, NULL));
+    vow_poll(loop);
+    vow_clock_advance(loop, 5);
+    EQ_INT(h.destroyed, 1);
+    EQ_INT(h.code, ECANCELED);
+    EQ_INT(vow_error_code(vow_error_of(outer)), ECANCELED);
+    vow_unref(outer);
+}

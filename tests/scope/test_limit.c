@@ -196,6 +196,28 @@ TEST(a_scope_with_ends_frees_itself_while_its_start_is_queued)
     EQ_INT(w.running, 0);
 }
 
+static void count_report(UNUSED const vow_error *e, UNUSED const char *made, UNUSED bool late,
+                         void *reports)
+{
+    ++*(int *)reports;
+}
+
+TEST(a_start_that_comes_when_the_loop_is_closed_is_nothing_to_report)
+{
+    struct worker w = {.running = 0};
+    int reports = 0;
+    vow_loop *own = vow_loop_new();
+    vow_scope *scope = vow_scope_new(own, VOW_FAIL_FAST);
+    vow_on_unhandled(own, count_report, &reports);
+    vow_loop_close(own);
+    vow_scope_start_with(scope, plain, &w, worker_ended);
+    CHECK(vow_scope_is_over(scope));
+    vow_scope_free(scope);
+    EQ_INT(w.ended, 1);
+    EQ_INT(w.running + reports, 0);
+    vow_loop_free(own);
+}
+
 /* Owners. */
 
 TEST(an_owner_that_goes_drops_what_it_has_handed_out)
