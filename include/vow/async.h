@@ -81,7 +81,8 @@ VOW_API VOW_NODISCARD vow_promise *vow_task_start_at(vow_loop *loop, vow_task_fn
         if ((task)->code != 0)                 \
             return vow_keep((task)->value);    \
     } while (0)
-/* Lets those that are ready run first. */
+/* Lets those that are ready run first. The code is 0, ECANCELED, or VOW_ECLOSED once the loop
+ * closes: a task that yields in a loop has to look. */
 #define VOW_YIELD(task)                          \
     do {                                         \
         return vow_task_yield(task, __LINE__);   \
@@ -89,7 +90,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_task_start_at(vow_loop *loop, vow_task_fn
     } while (0)
 
 /* For clean-up: while it is on, a cancel does not reach the task; the first await after it
- * gives it. (A drop does reach it.) */
+ * gives it, and a promise that it returns instead is cancelled. (A drop does reach it.) */
 VOW_API void vow_task_shield(vow_task *task, bool on);
 
 /* What the macros are made of. */

@@ -57,7 +57,8 @@ VOW_API int vow_yield_at(const char *where);
 VOW_API bool vow_in_fiber(void);
 
 /* For clean-up: between the two, which nest, a cancel does not reach the fiber; the first
- * await after them returns it. (A drop does reach it.) Only in a fiber. */
+ * await after them returns it, and a promise that the fiber returns instead is cancelled. (A
+ * drop does reach it.) Only in a fiber. */
 VOW_API void vow_fiber_shield(void);
 VOW_API void vow_fiber_unshield(void);
 

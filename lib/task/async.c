@@ -66,19 +66,30 @@ static vow_value call(vow_task *task)
     return task->fn(task);
 }
 
-/* The function has returned *out, or the promise to wait for in it. */
+/* Why it may neither wait nor yield; 0: it may. */
+static int refusal(const vow_task *task, vow_loop *loop, vow_promise *p)
+{
+    if (task->state == VOW_TASK_WAITS)
+        return vow__cannot_wait(loop, loop->running, p);
+    return loop->closing ? VOW_ECLOSED : 0;
+}
+
+/* The function has returned *out, or the promise to wait for in it. A cancel that the shield has
+ * kept is for that, or for the result, which is behind no shield. */
 VOW_NOINLINE static enum vow__went look(vow_task *task, vow_loop *loop, vow_value *out)
 {
-    if (task->flags & CANCELLED && !(task->flags & SHIELDED)) {
+    bool waits = task->state == VOW_TASK_WAITS, ends = !waits && task->state != VOW_TASK_YIELDS;
+    if (task->flags & CANCELLED && (ends || !(task->flags & SHIELDED))) {
         task->flags &= ~(uint32_t)CANCELLED;
         loop->running->flags |= F_CANCEL;
     }
-    if (task->state != VOW_TASK_WAITS)
-        return task->state == VOW_TASK_YIELDS ? WENT_YIELDS : WENT_ENDED;
-    int refused = vow__cannot_wait(loop, loop->running, out->as.p);
+    if (ends)
+        return WENT_ENDED;
+    int refused = refusal(task, loop, out->as.p);
     if (VOW_LIKELY(!refused))
-        return WENT_WAITS;
-    vow_unref(out->as.p);
+        return waits ? WENT_WAITS : WENT_YIELDS;
+    if (waits)
+        vow_unref(out->as.p);
     set_value(task, vow__fail_ready(refused));
     return hold(task);
 }

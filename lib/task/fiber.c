@@ -19,7 +19,7 @@ static void look_before_leaving(struct vow__fiber *f)
 {
     if (vow__stack_has_overflowed(&f->stack))
         vow__fiber_overflowed(f);
-    if (f->cancelled && !f->shields) { /* kept: for the wait that begins */
+    if (f->cancelled && !f->shields) { /* kept: for the wait that begins, or the result */
         f->cancelled = false;
         f->loop->running->flags |= F_CANCEL;
     }
@@ -43,7 +43,8 @@ VOW_NORETURN static void fiber_main(void *data)
     vow_value result = f->fn(f->data);
     if (f->destroy)
         f->destroy(f->data);
-    f->cancelled = false;
+    f->shields = 0; /* what it gives is behind none */
+    f->cancelled = f->cancelled && !f->dropped;
     look_before_leaving(f);
     *f->slot = result;
     vow__fiber_here = f->outer;

@@ -263,6 +263,56 @@ TEST(behind_a_tasks_shield_a_cancel_waits_for_the_next_await)
     vow_unref(p);
 }
 
+static vow_value shielded_to_the_end(vow_task *task)
+{
+    struct job *job = job_of(task);
+    VOW_TASK_BEGIN(task);
+    vow_task_shield(task, true);
+    VOW_AWAIT(task, vow_delay(vow_current(), 5));
+    vow_task_shield(task, job->steps == 0);
+    VOW_TASK_END(vow_v(job->waits_for));
+}
+
+TEST(a_cancel_that_a_tasks_shield_has_kept_reaches_the_promise_that_it_gives)
+{
+    for (int unshields = 0; unshields < 2; unshields++) {
+        vow_resolver *r;
+        struct job job = {.waits_for = vow_promise_new(loop, &r), .steps = unshields};
+        vow_promise *p = vow_task_start(loop, shielded_to_the_end, &job.task, NULL);
+        vow_poll(loop);
+        vow_cancel(p);
+        vow_clock_advance(loop, 5);
+        EQ_INT(vow_state(p), VOW_REJECTED);
+        vow_unref(p);
+        vow_resolver_drop(r);
+    }
+}
+
+static vow_value yields_until_told(vow_task *task)
+{
+    struct job *job = job_of(task);
+    VOW_TASK_BEGIN(task);
+    while (task->code == 0 && job->steps < 1000) {
+        job->steps++;
+        VOW_YIELD(task);
+    }
+    job->code = task->code;
+    VOW_TASK_END(vow_none());
+}
+
+TEST(a_task_that_yields_in_a_loop_hears_that_the_loop_closes)
+{
+    vow_loop *own = vow_loop_new();
+    struct job job = {0};
+    vow_promise *p = vow_task_start(own, yields_until_told, &job.task, NULL);
+    vow_drain(own, 1);
+    vow_loop_close(own);
+    EQ_INT(job.code, VOW_ECLOSED);
+    EQ_INT(vow_state(p), VOW_FULFILLED);
+    vow_unref(p);
+    vow_loop_free(own);
+}
+
 TEST(a_task_that_awaits_itself_or_another_loops_promise_gets_an_error)
 {
     vow_loop *other = vow_loop_new();

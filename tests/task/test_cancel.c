@@ -108,6 +108,32 @@ TEST(behind_a_shield_a_cancel_waits_for_the_first_await_after_it)
     vow_unref(p);
 }
 
+static vow_value shielded_to_the_end(void *data)
+{
+    struct job *job = data;
+    vow_fiber_shield();
+    job->code = vow_await(vow_delay(vow_current(), 5), NULL);
+    if (job->recovers)
+        vow_fiber_unshield();
+    return vow_v(job->waits_for);
+}
+
+TEST(a_cancel_that_a_shield_has_kept_reaches_the_promise_that_the_fiber_gives)
+{
+    for (int unshields = 0; unshields < 2; unshields++) {
+        vow_resolver *r;
+        struct job job = {.waits_for = vow_promise_new(loop, &r), .recovers = unshields};
+        vow_promise *p = vow_spawn(loop, shielded_to_the_end, &job, NULL);
+        vow_poll(loop);
+        vow_cancel(p);
+        vow_clock_advance(loop, 5);
+        EQ_INT(job.code, 0);
+        EQ_INT(vow_state(p), VOW_REJECTED);
+        vow_unref(p);
+        vow_resolver_drop(r);
+    }
+}
+
 TEST(a_cancel_before_the_first_turn_keeps_the_fiber_from_beginning)
 {
     int destroyed = 0;
