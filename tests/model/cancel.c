@@ -45,6 +45,8 @@ static bool cancel_here(struct model *m, struct m_promise *n, struct m_list *com
         }
     } else if (n->kind == M_COMBINE) {
         cancel_combinator(m, n, combinators);
+    } else if (n->kind == M_FIBER && n->fiber.shields > 0) {
+        n->fiber.owed = true;
     } else {
         return false;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * channel.c - the model's channels. Who waits is a source in a list; the value that it is to
- * send is its own meanwhile.
+ * channel.c - the model's channels. Who waits is a source with a list of cases, each of which
+ * would do: one case for a send or a receive, several for a select. It stands in a list of the
+ * channel's for each; the value to be sent is the case's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,49 +33,106 @@ void m_free_channels(struct model *m)
 
 /* Waiting. */
 
-static void wait_in(struct model *m, struct m_channel *ch, struct m_list *list, struct m_promise *p,
-                    struct m_value v)
+static struct m_list *list_of(const struct m_case *c)
 {
-    m->live++; /* vow has a line for who waits */
-    p->stop = true;
-    p->channel = ch;
-    p->value = v;
-    m_push(list, p);
+    return c->send ? &c->channel->senders : &c->channel->receivers;
 }
 
-/* Gives what it was to send. */
-static struct m_value take_out(struct model *m, struct m_list *list, struct m_promise *p)
+/* Takes the values of the cases. */
+static void wait_for(struct model *m, struct m_promise *p, size_t n, const struct m_case *cases)
 {
-    struct m_value v = p->value;
-    m->live--;
-    p->channel = NULL;
-    p->value = m_none();
-    m_remove(list, p);
-    return v;
+    m->live += n; /* vow has a line for each */
+    p->stop = true;
+    p->cases = calloc(n, sizeof *cases);
+    p->case_count = n;
+    memcpy(p->cases, cases, n * sizeof *cases);
+    for (size_t i = 0; i < n; i++)
+        m_push(list_of(&cases[i]), p);
+}
+
+/* Out of all lists; the cases are the caller's. */
+static struct m_case *leave(struct model *m, struct m_promise *p, size_t *n)
+{
+    struct m_case *cases = p->cases;
+    *n = p->case_count;
+    p->cases = NULL;
+    p->case_count = 0;
+    m->live -= *n;
+    for (size_t i = 0; i < *n; i++)
+        m_remove(list_of(&cases[i]), p);
+    return cases;
+}
+
+static void release_values(struct model *m, size_t n, struct m_case *cases)
+{
+    for (size_t i = 0; i < n; i++)
+        m_release(m, cases[i].value);
 }
 
 /* p is stopped: it has sent and received nothing. */
 void m_leave_channel(struct model *m, struct m_promise *p)
 {
-    bool sends = m_find(&p->channel->senders, p) < p->channel->senders.n;
-    m_release(m, take_out(m, sends ? &p->channel->senders : &p->channel->receivers, p));
+    size_t n;
+    struct m_case *cases = leave(m, p, &n);
+    release_values(m, n, cases);
+    free(cases);
 }
 
-/* The first who waits gets v, and what it was to send is the caller's. */
-static struct m_value call(struct model *m, struct m_list *list, struct m_value v)
+/* What a done case gives: what was received or nothing, or why it cannot be done. */
+static void done(struct model *m, struct m_promise *p, bool select, size_t index, struct m_value v)
 {
-    struct m_promise *p = list->at[0];
-    struct m_value message = take_out(m, list, p);
-    m_resolve(m, p, v);
-    return message;
+    struct m_value result = v;
+    if (select && !m_is_error(v)) {
+        result = m_array(m, 2);
+        result.object->contents.at[0] = m_int((int)index);
+        result.object->contents.at[1] = v;
+    }
+    m_resolve(m, p, result);
+}
+
+static size_t case_in(const struct m_promise *p, const struct m_list *list)
+{
+    size_t i = 0;
+    while (list_of(&p->cases[i]) != list)
+        i++;
+    return i;
+}
+
+/* The first who waits and is not just being dropped; NULL: nobody. */
+static struct m_promise *first(const struct m_list *list)
+{
+    size_t i = 0;
+    while (i < list->n && !m_is_wanted(list->at[i]))
+        i++;
+    return i < list->n ? list->at[i] : NULL;
+}
+
+/* What p is to send becomes the caller's. */
+static struct m_value take_value(struct m_channel *ch, struct m_promise *p)
+{
+    struct m_case *c = &p->cases[case_in(p, &ch->senders)];
+    struct m_value v = c->value;
+    c->value = m_none();
+    return v;
+}
+
+/* p gets v. Code of the host's may run for what its other cases would have sent. */
+static void call(struct model *m, struct m_list *list, struct m_promise *p, struct m_value v)
+{
+    size_t n, index = case_in(p, list);
+    struct m_case *cases = leave(m, p, &n);
+    done(m, p, p->select, index, v);
+    release_values(m, n, cases);
+    free(cases);
 }
 
 /* Handing over. */
 
 static bool put(struct model *m, struct m_channel *ch, struct m_value v)
 {
-    if (ch->receivers.n > 0)
-        call(m, &ch->receivers, v);
+    struct m_promise *receiver = first(&ch->receivers);
+    if (receiver)
+        call(m, &ch->receivers, receiver, v);
     else if (ch->ring.n < ch->capacity)
         m_append(&ch->ring, v);
     else
@@ -93,14 +151,61 @@ static struct m_value shift(struct m_values *values)
 /* What is in it comes first; a sender then has room. */
 static bool take(struct model *m, struct m_channel *ch, struct m_value *v)
 {
-    if (ch->senders.n > 0)
-        m_append(&ch->ring, call(m, &ch->senders, m_none()));
-    bool any = ch->ring.n > 0;
-    if (any)
-        *v = shift(&ch->ring);
-    return any;
+    struct m_promise *sender = first(&ch->senders);
+    if (sender)
+        m_append(&ch->ring, take_value(ch, sender));
+    if (ch->ring.n == 0)
+        return false;
+    *v = shift(&ch->ring);
+    if (sender)
+        call(m, &ch->senders, sender, m_none());
+    return true;
 }
 
+/* False: it would have to wait. Takes the value of one that is done; *v is what it gives. */
+static bool try_case(struct model *m, struct m_case *c, struct m_value *v)
+{
+    struct m_value message = c->value;
+    *v = (struct m_value){.type = M_END};
+    if (!c->send)
+        return take(m, c->channel, v) || c->channel->closed;
+    if (!m_is_error(message) && c->channel->closed) {
+        *v = m_error(m, EPIPE); /* which leaves the value */
+        return true;
+    }
+    *v = m_is_error(message) ? message : m_none();
+    if (!m_is_error(message) && !put(m, c->channel, message))
+        return false;
+    c->value = m_none();
+    return true;
+}
+
+/* Takes the values. */
+static struct m_promise *first_of(struct model *m, bool select, size_t n, struct m_case *cases)
+{
+    struct m_value v;
+    struct m_promise *p = m_new(m);
+    if (!m_settled(p)) {
+        size_t i = 0;
+        while (i < n && !try_case(m, &cases[i], &v))
+            i++;
+        if (i == n) {
+            p->select = select;
+            wait_for(m, p, n, cases);
+            return p;
+        }
+        done(m, p, select, i, v);
+    }
+    release_values(m, n, cases);
+    return p;
+}
+
+struct m_promise *m_channel_select(struct model *m, size_t n, struct m_case *cases)
+{
+    return first_of(m, true, n, cases);
+}
+
+/* An error is not sent; of a closed channel v goes first. */
 struct m_promise *m_channel_send(struct model *m, struct m_channel *ch, struct m_value v)
 {
     if (m_is_error(v))
@@ -109,33 +214,20 @@ struct m_promise *m_channel_send(struct model *m, struct m_channel *ch, struct m
         m_release(m, v);
         return m_resolved(m, m_error(m, EPIPE));
     }
-    struct m_promise *p = m_new(m);
-    if (m_settled(p))
-        m_release(m, v);
-    else if (put(m, ch, v))
-        m_resolve(m, p, m_none());
-    else
-        wait_in(m, ch, &ch->senders, p, v);
-    return p;
+    return first_of(m, false, 1, &(struct m_case){ch, true, v});
 }
 
 struct m_promise *m_channel_receive(struct model *m, struct m_channel *ch)
 {
-    struct m_value v = {.type = M_END};
-    struct m_promise *p = m_new(m);
-    if (m_settled(p))
-        return p;
-    if (take(m, ch, &v) || ch->closed)
-        m_resolve(m, p, v);
-    else
-        wait_in(m, ch, &ch->receivers, p, m_none());
-    return p;
+    return first_of(m, false, 1, &(struct m_case){ch, false, m_none()});
 }
 
+/* As much as there is now: what comes meanwhile stays. */
 struct m_value m_channel_drain(struct model *m, struct m_channel *ch)
 {
     struct m_value array = m_array(m, 0), v;
-    while (take(m, ch, &v))
+    size_t most = ch->ring.n + ch->senders.n;
+    while (array.object->contents.n < most && take(m, ch, &v))
         m_append(&array.object->contents, v);
     return array;
 }
@@ -144,14 +236,18 @@ void m_channel_close(struct model *m, struct m_channel *ch)
 {
     ch->closed = true;
     while (ch->receivers.n > 0)
-        call(m, &ch->receivers, (struct m_value){.type = M_END});
+        call(m, &ch->receivers, ch->receivers.at[0], (struct m_value){.type = M_END});
 }
 
 void m_channel_abort(struct model *m, struct m_channel *ch)
 {
     m_channel_close(m, ch);
-    while (ch->senders.n > 0)
-        m_release(m, call(m, &ch->senders, m_error(m, EPIPE)));
+    while (ch->senders.n > 0) {
+        struct m_promise *p = ch->senders.at[0];
+        struct m_value v = take_value(ch, p);
+        call(m, &ch->senders, p, m_error(m, EPIPE));
+        m_release(m, v);
+    }
     while (ch->ring.n > 0)
         m_release(m, shift(&ch->ring));
 }

@@ -8,13 +8,6 @@
 #include "model.h"
 #include "vow/error.h"
 
-void m_release_state(struct model *m, struct m_promise *c)
-{
-    struct m_value state = c->state;
-    c->state = m_none();
-    m_release(m, state);
-}
-
 void m_deliver(struct model *m, struct m_promise *c)
 {
     if (c->elements.n == 0 && c->decided)
@@ -120,7 +113,7 @@ static void put(struct model *m, struct m_value array, size_t index, struct m_va
     m_release(m, old);
 }
 
-static struct m_value step(struct model *m, struct m_promise *c, enum m_role role,
+static struct m_value call(struct model *m, struct m_promise *c, enum m_role role,
                            struct m_value in)
 {
     m->handlers++;
@@ -130,7 +123,7 @@ static struct m_value step(struct model *m, struct m_promise *c, enum m_role rol
 static void repeat_input(struct model *m, struct m_promise *c, struct m_value outcome)
 {
     if (outcome.type == M_AGAIN)
-        await(m, c, step(m, c, M_ON_STEP, m_none()), 0);
+        await(m, c, call(m, c, M_ON_STEP, m_none()), 0);
     else
         m_decide(m, c, outcome);
 }
@@ -147,7 +140,7 @@ static void interval_input(struct model *m, struct m_promise *c, size_t index,
                            struct m_value outcome)
 {
     if (index == 0 && !m_is_error(outcome))
-        await(m, c, step(m, c, M_ON_STEP, m_none()), 1);
+        await(m, c, call(m, c, M_ON_STEP, m_none()), 1);
     else if (outcome.type == M_AGAIN)
         next_tick(m, c);
     else
@@ -175,7 +168,7 @@ static void retry_input(struct model *m, struct m_promise *c, size_t index, stru
 {
     if (index == 0 && !m_is_error(outcome)) {
         c->next++;
-        await(m, c, step(m, c, M_ON_STEP, m_none()), 1);
+        await(m, c, call(m, c, M_ON_STEP, m_none()), 1);
     } else if (index == 1 && m_is_error(outcome)) {
         attempt_failed(m, c, outcome);
     } else {
@@ -199,7 +192,7 @@ static void add_starter(struct model *m, struct m_promise *c)
 static void start_one(struct model *m, struct m_promise *c)
 {
     size_t index = c->next++;
-    struct m_value v = step(m, c, M_ON_EACH, m_int((int)index));
+    struct m_value v = call(m, c, M_ON_EACH, m_int((int)index));
     if (m_is_error(v))
         m_decide(m, c, v);
     else
@@ -230,7 +223,7 @@ static void reduce_input(struct model *m, struct m_promise *c, size_t index, str
         m_decide(m, c, outcome);
         return;
     }
-    struct m_value result = step(m, c, M_ON_ANY, outcome);
+    struct m_value result = call(m, c, M_ON_ANY, outcome);
     if (result.type == M_SAME)
         result = outcome;
     else
@@ -279,7 +272,7 @@ static void input(struct model *m, struct m_promise *c, size_t index, struct m_v
         reduce_input(m, c, index, outcome);
         break;
     case M_SCOPE:
-        m_scope_input(m, c, outcome);
+        m_scope_input(m, c, index, outcome);
         break;
     default:
         map_input(m, c, index, outcome);

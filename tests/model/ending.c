@@ -50,7 +50,7 @@ static void stop_op(struct model *m, struct m_promise *p)
 {
     if (p->timer)
         forget_timer(m, p);
-    else if (p->channel)
+    else if (p->case_count > 0)
         m_leave_channel(m, p);
     else if (p->scope)
         m_leave_joiners(m, p);
@@ -244,6 +244,19 @@ static void stop_dropped(struct model *m, struct m_promise *p)
             destroy_op(m, &was);
         m_free(m, p);
     }
+}
+
+/* What a combinator has while it is undecided: its state, its place among ties. */
+void m_release_state(struct model *m, struct m_promise *c)
+{
+    struct m_value state = c->state;
+    c->state = m_none();
+    if (c->ties) {
+        m_remove(c->ties, c);
+        c->ties = NULL;
+        m->live--;
+    }
+    m_release(m, state);
 }
 
 static void end_line(struct model *m, struct m_promise *p)

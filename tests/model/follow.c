@@ -53,9 +53,9 @@ static void move_into(struct model *m, struct m_promise *p, struct m_promise *q)
     p->value = q->value;
     p->stop = p->timer = false;
     p->destroy = q->kind == M_FIBER && q->destroy;
-    p->turns = q->turns;
+    p->fiber = q->fiber;
     p->scope = q->scope;
-    p->absorbs = q->absorbs;
+    p->step = q->step;
     take_place(p, q);
     m_free(m, q);
 }

@@ -60,6 +60,7 @@ static void free_lists(struct m_promise *p)
 {
     free(p->consumers.at);
     free(p->elements.at);
+    free(p->cases);
     memset(p, 0, sizeof *p);
 }
 

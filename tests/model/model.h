@@ -66,15 +66,35 @@ enum m_policy {
     M_ALL, M_ANY, M_RACE, M_ALL_SETTLED, M_TIMEOUT, M_REPEAT, M_MAP, M_FOR_EACH, M_REDUCE,
     M_RETRY, M_INTERVAL, M_SCOPE
 };
-/* Which function of the user's is called. */
-enum m_role { M_ON_ANY, M_ON_VALUE, M_ON_ERROR, M_ON_EITHER, M_ON_FINALLY, M_ON_STEP, M_ON_EACH };
+/* Which function of the user's is called; M_ON_NOTHING: none. */
+enum m_role {
+    M_ON_ANY, M_ON_VALUE, M_ON_ERROR, M_ON_EITHER, M_ON_FINALLY, M_ON_STEP, M_ON_EACH, M_ON_NOTHING
+};
+/* Steps whose code is the model's own: those of a join, and a scope's deadline. */
+enum m_step { M_HOSTS, M_JOIN_FAILED, M_FINISH_JOIN, M_ABSORB, M_EXPIRE };
 
-/* What a fiber did at the end of a turn. */
+/* What a fiber or task did at the end of a turn. */
 enum m_went { M_ENDS, M_WAITS, M_YIELDS };
 
 struct m_list {
     struct m_promise **at;
     size_t n, room;
+};
+
+struct m_fiber {
+    bool stackless;
+    unsigned turns;   /* so many have begun */
+    bool yields;      /* it waits for nothing but its turn */
+    bool held;        /* has what it waited for, and lets others go first */
+    unsigned shields;
+    bool owed;        /* a cancel that a shield has kept */
+};
+
+/* A way in which one that waits in channels can go on. */
+struct m_case {
+    struct m_channel *channel;
+    bool send;
+    struct m_value value; /* to be sent */
 };
 
 struct m_promise {
@@ -90,10 +110,12 @@ struct m_promise {
     uint32_t who;
     enum m_role role;
     bool stop, destroy;           /* a source has these hooks; a fiber: the second */
-    unsigned turns;               /* of a fiber: so many have begun */
-    bool yields;                  /* of a fiber: it waits for nothing but its turn */
-    struct m_channel *channel;    /* a source waits in it, to send `value` or to receive */
-    bool absorbs;                 /* a step of a join: takes an error for nothing */
+    struct m_fiber fiber;         /* `value` is what it got last */
+    struct m_case *cases;         /* a source waits for one of them */
+    size_t case_count;            /* 0: it does not */
+    bool select;                  /* its result names the case */
+    struct m_list *ties;          /* of those who share an end, this one is in it */
+    enum m_step step;
     struct m_scope *scope;        /* of its children, and of all that a join is made of */
     bool timer;                   /* a source is a delay */
     uint64_t deadline, timer_number;
@@ -120,20 +142,36 @@ struct m_channel {
     struct m_list senders, receivers;
 };
 
+/* A function that waits for its turn in a scope. */
+struct m_start {
+    uint32_t who;
+    bool destroy;
+};
+
 struct m_scope {
-    struct m_scope *next;       /* all ever made */
+    struct m_scope *next;       /* all ever made, the newest first */
+    struct m_scope *parent;     /* or NULL */
     struct m_promise *children; /* a combinator that is never decided; NULL: freed */
     long refs;
     bool collect, over, freed, told;
-    struct m_value error; /* or none */
-    struct m_list joiners;
+    bool starter;                    /* among the children, and none */
+    struct m_value error, timed_out; /* or none */
+    struct m_promise *deadline;
+    struct m_start *starts;
+    size_t start_count, limit; /* 0: none */
+    struct m_list joiners, ties;
+};
+
+struct m_owner {
+    struct m_owner *next; /* all ever made */
+    struct m_list ties;
 };
 
 struct m_host {
     void *self;
     struct m_value (*call)(void *self, enum m_role role, uint32_t who, struct m_value in);
     enum m_went (*turn)(void *self, uint32_t who, unsigned turn, struct m_value in,
-                        struct m_value *out); /* takes in */
+                        struct m_value *out);
     void (*posted)(void *self, uint32_t who);
     void (*destroyed)(void *self, uint32_t who);
     void (*discarded)(void *self, uint32_t who); /* of a post that never ran */
@@ -161,6 +199,10 @@ struct model {
     struct m_promise *no_loop;
     struct m_channel *channels;
     struct m_scope *scopes;
+    size_t scopes_made;
+    struct m_owner *owners;
+    struct m_promise *fiber; /* whose turn it is */
+    uint64_t shuffle;        /* 0, or the state of the random order */
     uint32_t *posts;
     size_t post_count, post_room;
 };
@@ -199,14 +241,25 @@ struct m_channel *m_channel_new(struct model *m, size_t capacity);
 struct m_promise *m_channel_send(struct model *m, struct m_channel *ch, struct m_value v);
 struct m_promise *m_channel_receive(struct model *m, struct m_channel *ch);
 struct m_value m_channel_drain(struct model *m, struct m_channel *ch);
+struct m_promise *m_channel_select(struct model *m, size_t n, struct m_case *cases);
 void m_channel_close(struct model *m, struct m_channel *ch);
 void m_channel_abort(struct model *m, struct m_channel *ch); /* as its last unref */
-struct m_scope *m_scope_new(struct model *m, bool collect); /* NULL: refused */
+struct m_scope *m_scope_new(struct model *m, struct m_scope *parent, bool collect); /* NULL: refused */
 void m_scope_add(struct model *m, struct m_scope *s, struct m_promise *p);
 void m_scope_cancel(struct model *m, struct m_scope *s);
 struct m_promise *m_scope_join(struct model *m, struct m_scope *s);
 void m_scope_free(struct model *m, struct m_scope *s);
-struct m_promise *m_spawn(struct model *m, uint32_t who, bool destroy);
+void m_scope_start(struct model *m, struct m_scope *s, uint32_t who, bool destroy);
+void m_scope_limit(struct model *m, struct m_scope *s, size_t most);
+int m_scope_deadline(struct model *m, struct m_scope *s, uint64_t ms);
+size_t m_scope_running(const struct m_scope *s);
+struct m_promise *m_within(struct model *m, struct m_scope *s, struct m_promise *p);
+struct m_owner *m_owner_new(struct model *m);
+struct m_promise *m_own(struct model *m, struct m_owner *o, struct m_promise *p);
+void m_owner_free(struct model *m, struct m_owner *o);
+struct m_promise *m_spawn(struct model *m, bool stackless, uint32_t who, bool destroy);
+void m_fiber_shield(struct model *m, bool on); /* of the fiber whose turn it is */
+void m_shuffle(struct model *m, uint64_t seed);
 struct m_promise *m_delay(struct model *m, uint64_t ms);
 struct m_promise *m_delay_until(struct model *m, uint64_t ms);
 struct m_promise *m_timeout(struct model *m, struct m_promise *p, uint64_t ms, bool absolute);
@@ -263,12 +316,22 @@ void m_append(struct m_values *values, struct m_value v);
 void m_leave_channel(struct model *m, struct m_promise *p);
 void m_free_channels(struct model *m);
 bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, uint64_t index);
-void m_scope_input(struct model *m, struct m_promise *c, struct m_value outcome);
+void m_scope_input(struct model *m, struct m_promise *c, uint64_t index, struct m_value outcome);
 void m_scope_last(struct model *m, struct m_promise *c);
+void m_scope_end(struct model *m, struct m_scope *s, struct m_value why);
+void m_scope_failed(struct model *m, struct m_scope *s, struct m_value error);
+void m_scope_start_some(struct model *m, struct m_scope *s);
+void m_scope_starter_came(struct model *m, struct m_scope *s);
+void m_scope_drop_starts(struct model *m, struct m_scope *s);
+void m_scope_look(struct model *m, struct m_scope *s);
+void m_call_joiners(struct model *m, struct m_scope *s, struct m_value v);
 void m_leave_joiners(struct model *m, struct m_promise *p);
-struct m_value m_join_failed(struct model *m, struct m_scope *s, struct m_value error);
-struct m_value m_finish_join(struct model *m, struct m_scope *s);
 void m_scope_unref(struct model *m, struct m_scope *s);
+struct m_promise *m_scope_step(struct model *m, struct m_scope *s, struct m_promise *p,
+                               enum m_kind kind, enum m_step step);
+struct m_value m_step(struct model *m, struct m_promise *c, struct m_value in);
+struct m_promise *m_tie(struct model *m, struct m_list *ties, struct m_promise *p);
+void m_end_ties(struct model *m, struct m_list *ties, struct m_value error, bool drop);
 void m_destroy_attached(struct model *m, const struct m_promise *c);
 void m_free_scopes(struct model *m);
 void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in);

@@ -93,78 +93,6 @@ static void do_repeat(struct world *w, const struct op *op, enum m_policy policy
     world_keep_handle(w, w->side->repeat(w, policy, n, op->a / 5 % 3, who, destroy));
 }
 
-/* No promise is to be sent; an error as it is. */
-static union any make_message(struct world *w, const struct op *op)
-{
-    bool promise = op->b == GIVE_promise || op->b == GIVE_pending || op->b == GIVE_delay;
-    return world_make(w, promise ? GIVE_box : op->b, op->c, NULL);
-}
-
-static void do_channel(struct world *w, const struct op *op)
-{
-    void **slot = &w->channels[op->a % CHANNELS], *ch = *slot;
-    union any v = w->side->values->simple(M_NONE);
-    switch (ch ? op->code : OP_channel) {
-    case OP_channel:
-        *slot = w->side->tasks->channel(w, op->a / CHANNELS % 3);
-        if (ch)
-            w->side->tasks->free_channel(w, ch);
-        break;
-    case OP_send:
-        v = make_message(w, op);
-        if ((ch = *slot) != NULL) /* making the value may end something */
-            world_keep_handle(w, w->side->tasks->send(w, ch, v));
-        break;
-    case OP_receive:
-        world_keep_handle(w, w->side->tasks->receive(w, ch));
-        break;
-    case OP_drain_channel:
-        v = w->side->tasks->drain_channel(w, ch);
-        world_keep_handle(w, w->side->resolved(w, v));
-        break;
-    case OP_close_channel:
-        w->side->tasks->close_channel(w, ch);
-        break;
-    default:
-        *slot = NULL;
-        w->side->tasks->free_channel(w, ch);
-    }
-}
-
-static void do_scope(struct world *w, const struct op *op)
-{
-    void **slot = &w->scopes[op->b % SCOPES], *s = *slot, *p = NULL;
-    switch (s ? op->code : OP_scope) {
-    case OP_scope:
-        *slot = w->side->tasks->scope(w, op->b / SCOPES % 2);
-        if (s)
-            w->side->tasks->free_scope(w, s);
-        break;
-    case OP_add:
-        p = world_take_handle(w, op->a);
-        if (p)
-            w->side->tasks->add(w, s, p);
-        break;
-    case OP_join:
-        world_keep_handle(w, w->side->tasks->join(w, s));
-        break;
-    case OP_cancel_scope:
-        w->side->tasks->cancel_scope(w, s);
-        break;
-    default:
-        *slot = NULL;
-        w->side->tasks->free_scope(w, s);
-    }
-}
-
-static void do_spawn(struct world *w, const struct op *op)
-{
-    uint32_t who = world_new_who(w, op->a, op->b);
-    if (op->c % 2)
-        world_owe(w, who);
-    world_keep_handle(w, w->side->tasks->spawn(w, who, op->c % 2));
-}
-
 static void do_attach(struct world *w, const struct op *op)
 {
     void *p = world_take_handle(w, op->a);
@@ -299,24 +227,6 @@ void world_do(struct world *w, const struct op *op)
     case OP_interval:
         do_repeat(w, op, M_INTERVAL);
         break;
-    case OP_spawn:
-        do_spawn(w, op);
-        break;
-    case OP_channel:
-    case OP_send:
-    case OP_receive:
-    case OP_drain_channel:
-    case OP_close_channel:
-    case OP_free_channel:
-        do_channel(w, op);
-        break;
-    case OP_scope:
-    case OP_add:
-    case OP_join:
-    case OP_cancel_scope:
-    case OP_free_scope:
-        do_scope(w, op);
-        break;
     case OP_attach:
         do_attach(w, op);
         break;
@@ -340,7 +250,15 @@ void world_do(struct world *w, const struct op *op)
     case OP_drain:
         do_drain(w, op);
         break;
-    default:
+    case OP_context:
+    case OP_shield:
+    case OP_ref:
+    case OP_unref:
+    case OP_cancel:
+    case OP_mark_handled:
         do_handle(w, op);
+        break;
+    default:
+        world_do_task(w, op);
     }
 }

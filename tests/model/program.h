@@ -15,7 +15,7 @@
 /* name, how often it is generated, what it does with a, b and c.
  * P: handle slot a; R: resolver slot a; S: hooks b; F: behaviour b, and c is odd when the
  * function's data is to be destroyed; V: gives b with c; N: number a; B: number b; M: milliseconds c;
- * I: inputs, a bit each in a and b; C: only when c is below 64. */
+ * I: inputs, a bit each in a and b; L: cases from a, b and c; C: only when c is below 64. */
 #define OPERATIONS(X)                                                                   \
     X(nothing, 0, "")                                                                   \
     X(new, 14, "RS")                                                                    \
@@ -48,11 +48,21 @@
     X(reduce, 1, "FN")                                                                  \
     X(retry, 1, "FN")                                                                   \
     X(scope, 1, "B")                                                                    \
+    X(scope_in, 1, "NB")                                                                \
     X(add, 10, "PB")                                                                    \
     X(join, 3, "B")                                                                     \
+    X(start, 6, "FN")                                                                   \
+    X(limit, 2, "BN")                                                                   \
+    X(within, 4, "PB")                                                                  \
+    X(scope_deadline, 1, "BM")                                                          \
     X(cancel_scope, 1, "B")                                                             \
     X(free_scope, 1, "B")                                                               \
+    X(own, 4, "PB")                                                                     \
+    X(free_owner, 1, "B")                                                               \
     X(spawn, 8, "FN")                                                                   \
+    X(task, 5, "FN")                                                                    \
+    X(shuffle, 1, "N")                                                                  \
+    X(select, 6, "L")                                                                   \
     X(channel, 1, "N")                                                                  \
     X(send, 8, "NV")                                                                    \
     X(receive, 8, "N")                                                                  \

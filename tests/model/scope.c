@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * scope.c - the model's scopes: a combinator of children that only the scope holds and that
- * is never decided while the scope lives, and those who wait for it to be empty.
+ * is never decided while the scope lives. The scopes inside one are those that name it as
+ * their parent.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,28 +10,21 @@
 #include "model.h"
 #include "vow/error.h"
 
-struct m_scope *m_scope_new(struct model *m, bool collect)
-{
-    struct m_promise *c = m_make(m, M_COMBINE);
-    if (!c)
-        return NULL;
-    struct m_scope *s = calloc(1, sizeof *s);
-    *s = (struct m_scope){.next = m->scopes, .children = c, .refs = 1, .collect = collect};
-    s->error = m_none();
-    c->policy = M_SCOPE;
-    c->state = m_none();
-    c->scope = s;
-    m->scopes = s;
-    return s;
-}
-
 void m_free_scopes(struct model *m)
 {
     while (m->scopes) {
         struct m_scope *s = m->scopes;
         m->scopes = s->next;
         free(s->joiners.at);
+        free(s->ties.at);
+        free(s->starts);
         free(s);
+    }
+    while (m->owners) {
+        struct m_owner *o = m->owners;
+        m->owners = o->next;
+        free(o->ties.at);
+        free(o);
     }
 }
 
@@ -38,73 +32,6 @@ void m_scope_unref(struct model *m, struct m_scope *s)
 {
     if (--s->refs == 0)
         m_release(m, s->error);
-}
-
-/* Joining. */
-
-static bool quiet(const struct m_scope *s) { return s->freed || s->children->elements.n == 0; }
-
-static struct m_value outcome(struct m_scope *s)
-{
-    s->told = s->told || m_is_error(s->error);
-    return m_keep(s->error);
-}
-
-static struct m_promise *when_quiet(struct model *m, struct m_scope *s)
-{
-    struct m_promise *p = m_new(m);
-    if (m_settled(p))
-        return p;
-    m->live++; /* vow has a line for who waits */
-    p->stop = true;
-    p->scope = s;
-    m_push(&s->joiners, p);
-    return p;
-}
-
-void m_leave_joiners(struct model *m, struct m_promise *p)
-{
-    m->live--;
-    m_remove(&p->scope->joiners, p);
-}
-
-static void call_joiners(struct model *m, struct m_scope *s, struct m_value v)
-{
-    while (s->joiners.n > 0) {
-        struct m_promise *p = s->joiners.at[0];
-        m_leave_joiners(m, p);
-        m_resolve(m, p, m_keep(v));
-    }
-    m_release(m, v);
-}
-
-static void look(struct model *m, struct m_scope *s)
-{
-    if (s->joiners.n > 0 && quiet(s))
-        call_joiners(m, s, outcome(s));
-}
-
-/* A step of a join: its code is here, not the host's. */
-static struct m_promise *add_step(struct model *m, struct m_scope *s, struct m_promise *p,
-                                  enum m_kind kind)
-{
-    struct m_promise *c = m_derive(m, p, kind);
-    if (!c)
-        return m_refuse(m, p, false, 0);
-    c->role = M_ON_ERROR;
-    c->scope = s;
-    return c;
-}
-
-struct m_promise *m_scope_join(struct model *m, struct m_scope *s)
-{
-    if (quiet(s))
-        return m_resolved(m, outcome(s));
-    struct m_promise *c = add_step(m, s, when_quiet(m, s), M_THEN);
-    if (c == m->no_loop)
-        return c;
-    s->refs++;
-    return add_step(m, s, c, M_ATTACH);
 }
 
 /* Ending. */
@@ -125,20 +52,8 @@ static void suppress(struct model *m, struct m_scope *s, struct m_value error)
         m_report_error(m, wrapper);
 }
 
-/* Children may be added meanwhile; none leaves, so there is nobody to be told. */
-static void end_children(struct model *m, struct m_scope *s)
+static void mark(struct model *m, struct m_scope *s, struct m_value why)
 {
-    struct m_promise *c = s->children;
-    for (size_t i = 0; i < c->elements.n; i++)
-        m_cancel_inside(m, c->elements.at[i]->source);
-}
-
-static void end(struct model *m, struct m_scope *s, struct m_value why)
-{
-    if (s->over) {
-        m_report_error(m, why);
-        return;
-    }
     s->over = true;
     if (!m_is_error(s->error))
         s->error = why;
@@ -147,12 +62,68 @@ static void end(struct model *m, struct m_scope *s, struct m_value why)
     else
         suppress(m, s, why);
     s->refs++;
-    end_children(m, s);
-    m_scope_unref(m, s);
 }
 
-/* A child's error. */
-static void fail(struct model *m, struct m_scope *s, struct m_value error)
+/* The scopes that end with s, the outer ones first; the caller frees the array. */
+static struct m_scope **mark_all(struct model *m, struct m_scope *s, struct m_value why, size_t *n)
+{
+    struct m_scope **all = calloc(m->scopes_made, sizeof(struct m_scope *));
+    mark(m, s, why);
+    all[0] = s;
+    *n = 1;
+    for (size_t i = 0; i < *n; i++)
+        for (struct m_scope *inner = m->scopes; inner; inner = inner->next)
+            if (inner->parent == all[i] && !inner->over) {
+                mark(m, inner, m_ready(m, ECANCELED));
+                all[(*n)++] = inner;
+            }
+    return all;
+}
+
+static void stop_deadline(struct model *m, struct m_scope *s)
+{
+    struct m_promise *timer = s->deadline;
+    struct m_value timed_out = s->timed_out;
+    s->deadline = NULL;
+    s->timed_out = m_none();
+    if (timer)
+        m_unref(m, timer);
+    m_release(m, timed_out);
+}
+
+/* Code of the host's that runs meanwhile may add children, which are behind, and free s. */
+static void end_one(struct model *m, struct m_scope *s)
+{
+    stop_deadline(m, s);
+    m_scope_drop_starts(m, s);
+    if (s->freed)
+        return;
+    s->told = s->told || s->ties.n > 0;
+    m_end_ties(m, &s->ties, s->error, false);
+    for (size_t i = 0; !s->freed && i < s->children->elements.n; i++)
+        m_cancel_inside(m, s->children->elements.at[i]->source);
+    if (!s->freed)
+        m_scope_look(m, s);
+}
+
+/* Nobody sees half of it: first all inside are over, then each is ended. */
+void m_scope_end(struct model *m, struct m_scope *s, struct m_value why)
+{
+    if (s->over) {
+        m_report_error(m, why);
+        return;
+    }
+    size_t n;
+    struct m_scope **all = mark_all(m, s, why, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i]->freed)
+            end_one(m, all[i]);
+        m_scope_unref(m, all[i]);
+    }
+    free(all);
+}
+
+void m_scope_failed(struct model *m, struct m_scope *s, struct m_value error)
 {
     if (s->freed || m_is_cancel(error)) {
         m_report_error(m, error);
@@ -168,21 +139,36 @@ static void fail(struct model *m, struct m_scope *s, struct m_value error)
             s->error = m_error(m, VOW_EAGGREGATE);
         suppress(m, s, error);
     } else {
-        end(m, s, error);
+        m_scope_end(m, s, error);
     }
 }
 
-void m_scope_input(struct model *m, struct m_promise *c, struct m_value outcome)
+/* Children. */
+
+static void child_ended(struct model *m, struct m_scope *s, uint64_t index, struct m_value outcome)
+{
+    if (index == 1)
+        m_scope_starter_came(m, s);
+    if (m_is_error(outcome))
+        m_scope_failed(m, s, outcome);
+    else
+        m_release(m, outcome);
+    if (!s->freed)
+        m_scope_start_some(m, s);
+}
+
+/* Of a scope that was freed nobody is told. */
+void m_scope_input(struct model *m, struct m_promise *c, uint64_t index, struct m_value outcome)
 {
     struct m_scope *s = c->scope;
-    if (!m_is_error(outcome)) {
-        m_release(m, outcome);
-    } else if (!s) {
+    if (s) {
+        s->refs++;
+        child_ended(m, s, index, outcome);
+        m_scope_unref(m, s);
+    } else if (m_is_error(outcome)) {
         m_report_error(m, outcome);
     } else {
-        s->refs++;
-        fail(m, s, outcome);
-        m_scope_unref(m, s);
+        m_release(m, outcome);
     }
 }
 
@@ -190,68 +176,94 @@ void m_scope_input(struct model *m, struct m_promise *c, struct m_value outcome)
 void m_scope_last(struct model *m, struct m_promise *c)
 {
     if (c->scope)
-        look(m, c->scope);
+        m_scope_look(m, c->scope);
     else
         m_decide(m, c, m_none());
 }
 
-/* A join that was cancelled has cancelled the scope, and has ended when that has. */
-struct m_value m_join_failed(struct model *m, struct m_scope *s, struct m_value error)
-{
-    if (!m_is_cancel(error) || quiet(s))
-        return (struct m_value){.type = M_SAME};
-    end(m, s, m_ready(m, ECANCELED));
-    struct m_promise *p = m_resolved(m, m_keep(error));
-    struct m_promise *c = add_step(m, s, p, M_FINALLY);
-    if (c == m->no_loop)
-        return m_promise_value(c);
-    s->refs++;
-    return m_promise_value(add_step(m, s, c, M_ATTACH));
-}
-
-struct m_value m_finish_join(struct model *m, struct m_scope *s)
-{
-    if (quiet(s))
-        return m_none();
-    struct m_promise *c = add_step(m, s, when_quiet(m, s), M_THEN);
-    c->absorbs = c != m->no_loop;
-    return m_promise_value(c);
-}
+size_t m_scope_running(const struct m_scope *s) { return s->children->elements.n - s->starter; }
 
 void m_scope_add(struct model *m, struct m_scope *s, struct m_promise *p)
 {
     s->refs++;
     if (!m_add_input(m, s->children, p, 0))
-        fail(m, s, m_ready(m, VOW_ECLOSED));
+        m_scope_failed(m, s, m_ready(m, VOW_ECLOSED));
     else if (s->over)
         m_cancel_inside(m, p);
     m_scope_unref(m, s);
 }
 
+/* Life. */
+
+struct m_scope *m_scope_new(struct model *m, struct m_scope *parent, bool collect)
+{
+    struct m_promise *c = m_make(m, M_COMBINE);
+    if (!c)
+        return NULL;
+    struct m_scope *s = calloc(1, sizeof *s);
+    *s = (struct m_scope){.next = m->scopes, .children = c, .refs = 1, .collect = collect};
+    s->parent = parent;
+    s->error = s->timed_out = m_none();
+    c->policy = M_SCOPE;
+    c->state = m_none();
+    c->scope = s;
+    m->scopes = s;
+    m->scopes_made++;
+    if (parent && parent->over)
+        m_scope_end(m, s, m_ready(m, ECANCELED));
+    return s;
+}
+
 void m_scope_cancel(struct model *m, struct m_scope *s)
 {
-    end(m, s, m_ready(m, ECANCELED));
+    m_scope_end(m, s, m_ready(m, ECANCELED));
     m_finish(m);
 }
 
-void m_scope_free(struct model *m, struct m_scope *s)
+/* An error that no join has told is the parent's. */
+static void tell_untold(struct model *m, struct m_scope *s)
+{
+    if (!m_is_error(s->error) || s->told)
+        return;
+    struct m_value error = s->error;
+    s->error = m_none();
+    if (s->parent)
+        m_scope_failed(m, s->parent, error);
+    else
+        m_report_error(m, error);
+}
+
+/* The children that are left end on their own. */
+static void release_children(struct model *m, struct m_scope *s)
 {
     struct m_promise *c = s->children;
-    if (s->over)
-        end_children(m, s);
-    else
-        end(m, s, m_ready(m, ECANCELED));
-    s->freed = true;
-    call_joiners(m, s, m_ready(m, ECANCELED));
-    if (m_is_error(s->error) && !s->told) {
-        struct m_value error = s->error;
-        s->error = m_none();
-        m_report_error(m, error);
-    }
     s->children = NULL;
     c->scope = NULL;
     c->kept = c->elements.n > 0;
     m_unref(m, c);
+}
+
+void m_scope_free(struct model *m, struct m_scope *s)
+{
+    if (s->over)
+        end_one(m, s);
+    else
+        m_scope_end(m, s, m_ready(m, ECANCELED));
+    struct m_scope *parent = s->parent;
+    for (struct m_scope *inner = m->scopes; inner; inner = inner->next)
+        if (inner->parent == s)
+            inner->parent = NULL;
+    if (parent)
+        parent->refs++;
+    s->freed = true;
+    m_call_joiners(m, s, m_ready(m, ECANCELED));
+    tell_untold(m, s);
+    release_children(m, s);
+    s->parent = NULL;
+    if (parent) {
+        m_scope_look(m, parent);
+        m_scope_unref(m, parent);
+    }
     m_scope_unref(m, s);
     m_finish(m);
 }

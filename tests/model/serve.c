@@ -135,9 +135,8 @@ static void call(struct model *m, struct m_promise *c, struct m_promise *s)
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    struct m_value result = c->absorbs ? m_none()
-                            : c->scope ? m_join_failed(m, c->scope, in)
-                                       : m->host.call(m->host.self, c->role, c->who, in);
+    struct m_value result =
+        c->scope ? m_step(m, c, in) : m->host.call(m->host.self, c->role, c->who, in);
     if (result.type == M_SAME)
         result = m_keep(in);
     if (m_user_end(m, c))
@@ -185,7 +184,7 @@ static void run_finally(struct model *m, struct m_promise *c, struct m_promise *
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    struct m_value result = c->scope ? m_finish_join(m, c->scope)
+    struct m_value result = c->scope ? m_step(m, c, outcome)
                                      : m->host.call(m->host.self, M_ON_FINALLY, c->who, m_none());
     if (!m_user_end(m, c)) {
         m_release(m, result);

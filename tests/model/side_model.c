@@ -2,8 +2,8 @@
  *
  * side_model.c - the model as a side of the world.
  */
+#include "side_model.h"
 #include "vow/error.h"
-#include "world.h"
 
 static struct model the_model;
 
@@ -18,7 +18,6 @@ static enum m_went turn(void *self, uint32_t who, unsigned turn, struct m_value 
 {
     union any result = {.model = {0}};
     enum m_went went = world_turn(self, who, turn, (union any){.model = in}, &result);
-    m_release(((struct world *)self)->loop, in);
     *out = result.model;
     return went;
 }
@@ -36,7 +35,7 @@ static void lost(void *self, uint32_t who, struct m_value e)
 }
 static void posted(void *self, uint32_t who) { world_posted(self, who); }
 
-static struct m_promise *place_source(struct m_promise *p)
+struct m_promise *place_source(struct m_promise *p)
 {
     if (places.asked < places.told)
         p->address = places.sources[places.asked++];
@@ -141,28 +140,6 @@ static void describe(struct text *text, union any v) { describe_value(text, v.mo
 
 /* Operations. */
 
-static void *scope(struct world *w, bool collect) { return m_scope_new(w->loop, collect); }
-static void add(struct world *w, void *s, void *p) { m_scope_add(w->loop, s, p); }
-static void cancel_scope(struct world *w, void *s) { m_scope_cancel(w->loop, s); }
-static void *join(struct world *w, void *s) { return m_scope_join(w->loop, s); }
-static void free_scope(struct world *w, void *s) { m_scope_free(w->loop, s); }
-
-static void *channel(struct world *w, size_t capacity) { return m_channel_new(w->loop, capacity); }
-static void *send_to(struct world *w, void *ch, union any v)
-{
-    return place_source(m_channel_send(w->loop, ch, v.model));
-}
-static void *receive_from(struct world *w, void *ch)
-{
-    return place_source(m_channel_receive(w->loop, ch));
-}
-static union any drain_channel(struct world *w, void *ch)
-{
-    return any(m_channel_drain(w->loop, ch));
-}
-static void close_channel(struct world *w, void *ch) { m_channel_close(w->loop, ch); }
-static void free_channel(struct world *w, void *ch) { m_channel_abort(w->loop, ch); }
-
 static void *pending(struct world *w, void **resolver)
 {
     return *resolver = place_source(m_new(w->loop));
@@ -201,10 +178,6 @@ static void *repeat(struct world *w, enum m_policy policy, size_t n, size_t limi
                     bool destroy)
 {
     return m_repeat(w->loop, policy, n, limit, who, destroy);
-}
-static void *spawn(struct world *w, uint32_t who, bool destroy)
-{
-    return m_spawn(w->loop, who, destroy);
 }
 static void *delay(struct world *w, uint64_t ms) { return m_delay(w->loop, ms); }
 static void *timeout(struct world *w, void *p, uint64_t ms, bool absolute)
@@ -269,21 +242,6 @@ static const struct side_values model_values = {
     .keep = keep,
     .is_error = is_error,
     .describe = describe,
-};
-
-static const struct side_tasks model_tasks = {
-    .channel = channel,
-    .send = send_to,
-    .receive = receive_from,
-    .drain_channel = drain_channel,
-    .close_channel = close_channel,
-    .free_channel = free_channel,
-    .scope = scope,
-    .add = add,
-    .cancel_scope = cancel_scope,
-    .join = join,
-    .free_scope = free_scope,
-    .spawn = spawn,
 };
 
 const struct side model_side = {

@@ -199,8 +199,7 @@ static void *combine(struct world *w, enum m_policy policy, size_t n, void **inp
             interpreter_failed("a combinator left an input in the array");
     return p;
 }
-/* Whenever one may have been made, and before the loop may close: an interval makes its own. */
-static void *remember_timers(vow_loop *loop, void *made)
+void *remember_timers(vow_loop *loop, void *made)
 {
     const struct vow__timers *timers = &((struct vow__event_loop *)loop)->timers;
     for (size_t i = 0; i < timers->count; i++) {

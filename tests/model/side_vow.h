@@ -17,6 +17,9 @@ void destroyed(void *data);
 /* For `places`: a new source; those who wait in scopes, whenever the loop may close. */
 void remember_source(void *resolver);
 void remember_joiners(const struct world *w);
+/* Timers, whenever one may have been made, and before the loop may close: an interval makes
+ * its own. Gives `made`. */
+void *remember_timers(vow_loop *loop, void *made);
 
 extern const struct side_values vow_values;
 extern const struct side_tasks vow_tasks;

@@ -32,7 +32,7 @@ uint32_t world_new_who(struct world *w, unsigned extra, unsigned behaviour)
     return w->serials << 6 | (extra & 3) << 4 | behaviour % BEHAVIOURS;
 }
 
-static const struct behaviour *behaviour_of(struct world *w, uint32_t who)
+const struct behaviour *world_behaviour(struct world *w, uint32_t who)
 {
     return &w->program->behaviours[who & 15];
 }
@@ -193,14 +193,14 @@ union any world_make_error(struct world *w, unsigned gift, unsigned with)
 
 enum { MOST_CALLS = 300, MOST_DEPTH = 3 };
 
-static void act(struct world *w, uint32_t who)
+void world_act(struct world *w, uint32_t who)
 {
     if (++w->calls > MOST_CALLS)
         w->quiet = true;
     if (w->quiet || w->depth == MOST_DEPTH)
         return;
     w->depth++;
-    world_do(w, &behaviour_of(w, who)->op);
+    world_do(w, &world_behaviour(w, who)->op);
     w->depth--;
 }
 
@@ -208,53 +208,13 @@ union any world_call(struct world *w, enum m_role role, uint32_t who, union any 
 {
     static const char *const names[] = {"handle",  "then", "catch", "either",
                                         "finally", "step", "each"};
-    const struct behaviour *behaviour = behaviour_of(w, who);
+    const struct behaviour *behaviour = world_behaviour(w, who);
     struct text *text = world_event(w, names[role], who);
     text_add(text, " ");
     w->side->values->describe(text, in);
-    act(w, who);
+    world_act(w, who);
     bool has_input = role < M_ON_FINALLY;
     return world_make(w, behaviour->give, behaviour->with, has_input ? &in : NULL);
-}
-
-/* What it waits for: promises that it takes, shares or makes. None: the others go first. */
-static void *awaited(struct world *w, unsigned choice)
-{
-    void **slot;
-    switch (choice % 6) {
-    case 0:
-        return w->side->delay(w, choice % 16);
-    case 1:
-        return world_new_pending(w, choice, choice);
-    case 2:
-        slot = world_find_handle(w, choice);
-        return slot ? w->side->ref(*slot) : NULL;
-    case 3:
-        return NULL;
-    default:
-        return world_take_handle(w, choice);
-    }
-}
-
-enum m_went world_turn(struct world *w, uint32_t who, unsigned turn, union any in, union any *out)
-{
-    const struct behaviour *behaviour = behaviour_of(w, who);
-    struct text *text = world_event(w, "fiber", who);
-    text_add(text, ".");
-    text_number(text, turn);
-    text_add(text, " ");
-    w->side->values->describe(text, in);
-    act(w, who);
-    if (turn < (who >> 4 & 3) && !w->quiet) {
-        void *p = awaited(w, behaviour->with / 4 + turn);
-        if (!p)
-            return M_YIELDS;
-        *out = w->side->values->promise(p);
-        return M_WAITS;
-    }
-    unsigned gift = behaviour->give == GIVE_same ? GIVE_kept : behaviour->give;
-    *out = world_make(w, gift, behaviour->with, &in);
-    return M_ENDS;
 }
 
 /* It does nothing itself: what would come of that could not be told to the model (places). */
@@ -270,7 +230,7 @@ void world_discarded(struct world *w, uint32_t who)
 void world_destroyed(struct world *w, uint32_t who)
 {
     world_discarded(w, who);
-    act(w, who);
+    world_act(w, who);
 }
 
 void world_stopped(struct world *w, uint32_t who, void *resolver)
@@ -279,7 +239,7 @@ void world_stopped(struct world *w, uint32_t who, void *resolver)
     for (unsigned i = 0; i < SLOTS; i++)
         if (w->resolvers[i].who == who)
             w->resolvers[i].r = NULL;
-    act(w, who);
+    world_act(w, who);
     if ((who >> 4 & 3) == 3)
         w->side->resolve(w, resolver, w->side->values->number((int)(who & 15)));
 }
@@ -288,7 +248,7 @@ void world_unhandled(struct world *w, union any error, bool late)
 {
     struct text *text = world_event(w, late ? "late " : "unhandled ", 0);
     w->side->values->describe(text, error);
-    act(w, 0);
+    world_act(w, 0);
 }
 
 void world_lost(struct world *w, uint32_t who, union any error)
@@ -296,21 +256,21 @@ void world_lost(struct world *w, uint32_t who, union any error)
     struct text *text = world_event(w, "lost", who);
     text_add(text, " ");
     w->side->values->describe(text, error);
-    act(w, who);
+    world_act(w, who);
 }
 
 void world_posted(struct world *w, uint32_t who)
 {
     world_event(w, "posted", who);
-    act(w, who);
+    world_act(w, who);
 }
 
 /* A foreign `then`: keeps its resolver for later, gives it up, or uses it. */
 void world_then(struct world *w, uint32_t who, void *resolver)
 {
-    const struct behaviour *behaviour = behaviour_of(w, who);
+    const struct behaviour *behaviour = world_behaviour(w, who);
     world_event(w, "foreign", who);
-    act(w, who);
+    world_act(w, who);
     switch (w->quiet ? 0 : behaviour->with % 4) {
     case 1:
         keep_with_hooks(w, resolver, behaviour->with / 4, behaviour->with);
@@ -341,7 +301,19 @@ void world_begin(struct world *w, const struct side *side, const struct program 
     memset(w->resolvers, 0, sizeof w->resolvers);
     memset(w->channels, 0, sizeof w->channels);
     memset(w->scopes, 0, sizeof w->scopes);
+    memset(w->owners, 0, sizeof w->owners);
     side->begin(w);
+}
+
+static void free_all(struct world *w, void **slots, unsigned n,
+                     void (*free_one)(struct world *w, void *thing))
+{
+    for (unsigned i = 0; i < n; i++) {
+        void *thing = slots[i];
+        slots[i] = NULL;
+        if (thing)
+            free_one(w, thing);
+    }
 }
 
 void world_let_go(struct world *w)
@@ -357,18 +329,9 @@ void world_let_go(struct world *w)
         if (r)
             w->side->resolver_drop(w, r);
     }
-    for (unsigned i = 0; i < CHANNELS; i++) {
-        void *ch = w->channels[i];
-        w->channels[i] = NULL;
-        if (ch)
-            w->side->tasks->free_channel(w, ch);
-    }
-    for (unsigned i = 0; i < SCOPES; i++) {
-        void *s = w->scopes[i];
-        w->scopes[i] = NULL;
-        if (s)
-            w->side->tasks->free_scope(w, s);
-    }
+    free_all(w, w->channels, CHANNELS, w->side->tasks->free_channel);
+    free_all(w, w->scopes, SCOPES, w->side->tasks->free_scope);
+    free_all(w, w->owners, OWNERS, w->side->tasks->free_owner);
     w->side->drain(w, SIZE_MAX);
 }
 

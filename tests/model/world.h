@@ -43,6 +43,11 @@ struct side_values {
     bool (*is_error)(union any v);
     void (*describe)(struct text *text, union any v);
 };
+struct side_case {
+    void *channel;
+    bool send;
+    union any value;
+};
 struct side_tasks {
     void *(*channel)(struct world *w, size_t capacity);
     void *(*send)(struct world *w, void *ch, union any v);
@@ -50,12 +55,24 @@ struct side_tasks {
     union any (*drain_channel)(struct world *w, void *ch);
     void (*close_channel)(struct world *w, void *ch);
     void (*free_channel)(struct world *w, void *ch);
-    void *(*scope)(struct world *w, bool collect); /* NULL: the loop is closed */
+    void *(*select)(struct world *w, size_t n, const struct side_case *cases);
+    void *(*scope)(struct world *w, void *parent, bool collect); /* NULL: the loop is closed */
     void (*add)(struct world *w, void *s, void *p);
     void (*cancel_scope)(struct world *w, void *s);
     void *(*join)(struct world *w, void *s);
     void (*free_scope)(struct world *w, void *s);
-    void *(*spawn)(struct world *w, uint32_t who, bool destroy);
+    void (*start)(struct world *w, void *s, uint32_t who, bool destroy);
+    void (*limit)(struct world *w, void *s, size_t most);
+    int (*deadline)(struct world *w, void *s, uint64_t ms);
+    bool (*is_over)(void *s);
+    size_t (*running)(void *s);
+    void *(*within)(struct world *w, void *s, void *p);
+    void *(*owner)(struct world *w);
+    void *(*own)(struct world *w, void *owner, void *p);
+    void (*free_owner)(struct world *w, void *owner);
+    void *(*spawn)(struct world *w, bool stackless, uint32_t who, bool destroy);
+    void (*shield)(struct world *w, bool on); /* of the fiber or task whose turn it is */
+    void (*shuffle)(struct world *w, uint64_t seed);
 };
 struct side {
     void (*begin)(struct world *w);
@@ -99,7 +116,8 @@ extern const struct side vow_side, model_side;
 enum {
     SLOTS = 12,
     CHANNELS = 3,
-    SCOPES = 3,
+    SCOPES = 4,
+    OWNERS = 2,
     MOST_JOINERS = 2000,
     MOST_EVENTS = 3000,
     MOST_SERIALS = 20000
@@ -113,7 +131,7 @@ struct world {
         void *r;
         uint32_t who;
     } resolvers[SLOTS];
-    void *channels[CHANNELS], *scopes[SCOPES];
+    void *channels[CHANNELS], *scopes[SCOPES], *owners[OWNERS];
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */
@@ -126,6 +144,7 @@ struct world {
 
 void world_begin(struct world *w, const struct side *side, const struct program *program);
 void world_do(struct world *w, const struct op *op);
+void world_do_task(struct world *w, const struct op *op);
 void world_let_go(struct world *w); /* of everything it holds */
 void world_end(struct world *w);
 
@@ -162,6 +181,8 @@ void *world_take_handle(struct world *w, unsigned a);
 void world_keep_handle(struct world *w, void *p);
 void *world_take_resolver(struct world *w, unsigned a);
 void *world_new_pending(struct world *w, unsigned hooks, unsigned behaviour);
+const struct behaviour *world_behaviour(struct world *w, uint32_t who);
+void world_act(struct world *w, uint32_t who); /* its operation, if there may be more */
 union any world_make(struct world *w, unsigned gift, unsigned with, const union any *in);
 union any world_make_error(struct world *w, unsigned gift, unsigned with);
 
