@@ -13,7 +13,9 @@
  * Certificates and host names are verified. There is no time limit but those put around the
  * promises; cancelling one ends its transfer, and a request whose answer did not come may
  * have been served all the same. A status is an answer, not an error, unless asked. Only http
- * and https are spoken, redirects included.
+ * and https are spoken, redirects included: at most 256 KiB and 1000 lines of headers (EMSGSIZE;
+ * one line of more than 100 KiB libcurl 7.88 calls ENOMEM). Credentials and cookies that were
+ * given for one server are not sent to another.
  *
  * A client belongs to its loop and its loop's thread. A request or response belongs to one
  * client's thread. In a forked child a client of the parent's answers VOW_EFORK. The first
@@ -38,7 +40,7 @@ VOW_API const vow_domain *vow_http_domain(void);
 /* Everything may be 0. The texts are copied. */
 typedef struct vow_http_options {
     size_t connections, per_host; /* at most, open at a time; 0: no limit. Others wait.      */
-    const char *ca_file;          /* PEM file of whom to trust; NULL: as the system does     */
+    const char *ca_file;          /* PEM file of whom alone to trust; NULL: as the system does */
     const char *proxy;            /* its URL; NULL: as the environment says; "": none        */
     bool insecure;                /* believe any certificate: for experiments                */
 } vow_http_options;
@@ -61,19 +63,21 @@ VOW_API void vow_http_request_header(vow_http_request *q, const char *name, cons
  * _text copies and sets Content-Type to `type`. */
 VOW_API void vow_http_request_body(vow_http_request *q, vow_buf *body);
 VOW_API void vow_http_request_text(vow_http_request *q, const char *type, const char *text);
-/* The body is what a stream gives until its end, taken; `size` bytes, -1: not known, then it
- * is sent in chunks. No more is read from it than can be sent. It cannot be sent twice: a
- * redirect that asks for that fails. */
+/* The body is what a stream gives, taken: `size` bytes of it (an earlier end rejects with
+ * EPIPE), or with -1 all, in chunks. No more is read from it than can be sent. It cannot be
+ * sent twice: a redirect that asks for that fails. Of bodies the last one given counts. */
 VOW_API void vow_http_request_stream(vow_http_request *q, vow_stream *from, int64_t size);
 
 typedef enum vow_http_setting {
     VOW_HTTP_LIMIT,     /* most bytes of the response's body; 0, the default: any number    */
-    VOW_HTTP_REDIRECTS, /* followed at most; default 10. 301, 302 and 303 make POST a GET   */
+    VOW_HTTP_REDIRECTS, /* followed at most; default 10. 301 and 302 make POST a GET, 303
+                           makes all but HEAD one                                           */
     VOW_HTTP_VERSION,   /* 11: HTTP/1.1; 20: HTTP/2, without TLS too; 0, the default: HTTP/2
                            where TLS agrees on it. Bodies that are streams need 1.1, which
                            is their default: what libcurl 7.88 pauses of 2 may not go on    */
     VOW_HTTP_STRICT,    /* 1: a status of 400 and more rejects with it as code; default 0   */
-    VOW_HTTP_DECODE     /* 1: ask for compressed bodies and unpack them; default 0          */
+    VOW_HTTP_DECODE     /* 1: ask for compressed bodies and unpack them; default 0. The limit
+                           is of what they become; paused, libcurl holds up to 64 MiB of it */
 } vow_http_setting;
 VOW_API void vow_http_request_set(vow_http_request *q, vow_http_setting what, long value);
 

@@ -67,6 +67,7 @@ void vow__http_detach(vow_http_response *r)
     if (!client)
         return;
     no_news(r);
+    r->upload = vow_unref(r->upload);
     *r->at = r->next;
     if (r->next)
         r->next->at = r->at;

@@ -49,6 +49,7 @@ struct vow_http_request {
     vow_buf *body;      /* what curl sends; of a stream the part that was read last */
     size_t sent;        /* of body */
     vow_stream *source; /* the body comes from it; NULL: `body` is all */
+    int64_t source_left; /* bytes that are still to come from it; -1: not known */
     bool source_ended;
     vow_http_progress_fn *progress;
     void *progress_data;
@@ -60,7 +61,11 @@ struct vow_http_request {
     char text[CURL_ERROR_SIZE];
 };
 
-enum { VOW__HTTP_HELD = 64 * 1024 }; /* bytes that wait for a reader */
+enum {
+    VOW__HTTP_HELD = 64 * 1024, /* bytes that wait for a reader */
+    VOW__HTTP_HEAD = 256 * 1024, /* most bytes of headers ... */
+    VOW__HTTP_LINES = 1000       /* ... and lines: libcurl's work grows with their square */
+};
 
 struct vow_http_response {
     size_t refs; /* the program's, one of the promise of the head, one of the stream */
@@ -75,6 +80,7 @@ struct vow_http_response {
     vow_buf *held;       /* the body, or the part of it that waits: */
     size_t from, to;     /* these bytes of it */
     uint64_t total;      /* bytes of body seen */
+    size_t head_bytes, head_lines; /* of the headers that are coming */
     vow_error *error;    /* why it ended; NULL: well */
     int failed;          /* noted inside curl: an errno number */
     bool whole;          /* fetched: the body is kept */
@@ -105,6 +111,11 @@ int vow__http_go_on(vow_http_response *r);                  /* after a pause: 0,
 size_t vow__http_on_upload(char *bytes, size_t one, size_t room, void *data);
 int vow__http_on_rewind(void *data, curl_off_t to, int from);
 void vow__http_feed(vow_http_response *r);
+
+static inline bool vow__http_is_head_large(const vow_http_response *r)
+{
+    return r->head_bytes > VOW__HTTP_HEAD || r->head_lines > VOW__HTTP_LINES;
+}
 
 /* error.c */
 vow_error *vow__http_error(const vow_http_response *r, CURLcode code);

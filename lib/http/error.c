@@ -45,6 +45,10 @@ const vow_domain *vow_http_domain(void) { return &domain; }
 /* curl's own message says more than its text for the code; what it says is in r->request. */
 vow_error *vow__http_error(const vow_http_response *r, CURLcode code)
 {
+    if (r->failed == EMSGSIZE && vow__http_is_head_large(r))
+        return vow_error_new_at(r->where, vow_errno_domain(), EMSGSIZE,
+                                "headers of more than %d bytes or %d lines", VOW__HTTP_HEAD,
+                                VOW__HTTP_LINES);
     if (r->failed == EMSGSIZE)
         return vow_error_new_at(r->where, vow_errno_domain(), EMSGSIZE,
                                 "a body of more than %zu bytes", r->request->limit);

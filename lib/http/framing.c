@@ -8,24 +8,10 @@
 #include <strings.h>
 
 #include "http/server.h"
+#include "http/token.h"
 
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
-
-/* RFC 9110, 5.6.2. */
-static bool is_token_character(char c)
-{
-    bool letter = (c | 32) >= 'a' && (c | 32) <= 'z', digit = c >= '0' && c <= '9';
-    return letter || digit || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(const char *name)
-{
-    const char *end = name;
-    while (is_token_character(*end))
-        end++;
-    return end > name && !*end;
-}
 
 static bool can_be_chunked(const struct evhttp_request *req, const char *encoding)
 {
@@ -40,7 +26,7 @@ bool vow__http_has_clear_end(struct evhttp_request *req)
         const char **known = !strcasecmp(line->key, "content-length")      ? &size
                              : !strcasecmp(line->key, "transfer-encoding") ? &encoding
                                                                            : NULL;
-        if (!is_token(line->key) || (known && *known && strcmp(*known, line->value)))
+        if (!vow__http_is_token(line->key) || (known && *known && strcmp(*known, line->value)))
             return false;
         if (known)
             *known = line->value;

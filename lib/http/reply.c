@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/server.h"
+#include "http/token.h"
 #include "vow/type.h"
 
 vow_http_reply *vow__http_reply_ref(vow_http_reply *reply)
@@ -54,7 +55,7 @@ void vow_http_reply_header(vow_http_reply *reply, const char *name, const char *
 {
     if (!reply)
         return;
-    if (!*name || strpbrk(name, ":\r\n ") || strpbrk(value, "\r\n")) {
+    if (!vow__http_is_token(name) || strpbrk(value, "\r\n")) {
         note(reply, EINVAL);
         return;
     }

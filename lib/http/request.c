@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "http/client.h"
+#include "http/token.h"
 
 static void note(vow_http_request *q, int code)
 {
@@ -36,12 +37,9 @@ static void set_defaults(vow_http_request *q)
     vow_http_request_set(q, VOW_HTTP_REDIRECTS, 10);
 }
 
-/* Of a request line or header: nothing that would start another one. */
-static bool is_line(const char *text) { return !strpbrk(text, "\r\n"); }
-
 static void set_method(vow_http_request *q, const char *method)
 {
-    if (!*method || !is_line(method) || strchr(method, ' '))
+    if (!vow__http_is_token(method))
         note(q, EINVAL);
     q->is_head = !strcmp(method, "HEAD");
     q->is_post = !strcmp(method, "POST"); /* not by name: curl knows how to redirect it */
@@ -93,15 +91,17 @@ static void add_line(vow_http_request *q, const char *line)
     SET(q, CURLOPT_HTTPHEADER, longer);
 }
 
-/* "Name;" is how curl is told of a header without a value. */
+/* "Name;" is how curl is told of a header without a value; of one that is blank it would
+ * send nothing. */
 void vow_http_request_header(vow_http_request *q, const char *name, const char *value)
 {
     if (!q)
         return;
-    if (!*name || !is_line(name) || strpbrk(name, ":; ") || !is_line(value)) {
+    if (!vow__http_is_token(name) || strpbrk(value, "\r\n")) {
         note(q, EINVAL);
         return;
     }
+    value += strspn(value, " \t");
     size_t named = strlen(name), size = strlen(value);
     char *line = vow_alloc(named + size + 3);
     if (!line) {
@@ -142,6 +142,7 @@ void vow_http_request_body(vow_http_request *q, vow_buf *body)
     }
     vow_buf_unref(q->body);
     q->body = body;
+    q->source = vow_stream_unref(q->source);
     send_body(q, (curl_off_t)vow_buf_size(body));
 }
 
@@ -153,8 +154,11 @@ void vow_http_request_stream(vow_http_request *q, vow_stream *from, int64_t size
             note(q, ENOMEM);
         return;
     }
+    q->body = vow_buf_unref(q->body);
     vow_stream_unref(q->source);
     q->source = from;
+    q->source_left = size;
+    q->source_ended = size == 0;
     send_body(q, (curl_off_t)size);
 }
 
@@ -224,8 +228,10 @@ void vow__http_request_ready(vow_http_request *q, const struct vow__http_setup *
     add_line(q, "Expect:");
     if (q->is_post && !q->has_type)
         add_line(q, "Content-Type:");
-    if (setup->ca_file)
+    if (setup->ca_file) {
         SET(q, CURLOPT_CAINFO, setup->ca_file);
+        SET(q, CURLOPT_CAPATH, NULL); /* the system's, beside the file */
+    }
     if (setup->proxy)
         SET(q, CURLOPT_PROXY, setup->proxy);
     SET(q, CURLOPT_SSL_VERIFYPEER, setup->insecure ? 0L : 1L);

@@ -22,7 +22,6 @@ vow_http_response *vow_http_response_unref(vow_http_response *r)
     if (!r || --r->refs > 0)
         return NULL;
     vow__http_detach(r);
-    vow_unref(r->upload);
     vow_http_request_free(r->request);
     vow_buf_unref(r->held);
     vow_error_unref(r->error);
@@ -37,7 +36,6 @@ static void stop_head(void *data)
 {
     vow_http_response *r = data;
     r->head = NULL;
-    r->upload = vow_unref(r->upload);
     vow__http_detach(r);
 }
 

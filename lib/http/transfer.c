@@ -57,22 +57,42 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
     return size;
 }
 
-/* An empty line ends the headers; they are the last ones unless they are a "100 Continue" or
- * a redirect that curl follows. */
+/* curl will ask again, elsewhere. */
+static bool is_redirect(const vow_http_request *q, long status)
+{
+    struct curl_header *elsewhere;
+    return q->follows && status >= 300 && status < 400 &&
+           !curl_easy_header(q->easy, "Location", 0, CURLH_HEADER, -1, &elsewhere);
+}
+
+/* The headers are the last ones unless they are a "100 Continue" or a redirect. With a method
+ * of our own curl would keep to it where a 303 asks for GET. */
+static void on_headers(vow_http_response *r)
+{
+    const vow_http_request *q = r->request;
+    long status = 0;
+    curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+    bool goes_on = is_redirect(q, status);
+    if (goes_on && status == 303)
+        curl_easy_setopt(q->easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (goes_on)
+        r->head_bytes = r->head_lines = 0;
+    if (status >= 200 && !goes_on)
+        r->head_known = true;
+    vow__http_news(r);
+}
+
 static size_t on_header(char *line, size_t one, size_t size, void *data)
 {
     vow_http_response *r = data;
-    long status = 0;
-    struct curl_header *elsewhere;
-    if (*line == '\r' || *line == '\n') {
-        curl_easy_getinfo(r->request->easy, CURLINFO_RESPONSE_CODE, &status);
-        bool goes_on =
-            r->request->follows && status >= 300 && status < 400 &&
-            !curl_easy_header(r->request->easy, "Location", 0, CURLH_HEADER, -1, &elsewhere);
-        if (status >= 200 && !goes_on)
-            r->head_known = true;
-        vow__http_news(r);
+    r->head_bytes += size;
+    r->head_lines++;
+    if (vow__http_is_head_large(r)) {
+        r->failed = EMSGSIZE;
+        return 0;
     }
+    if (*line == '\r' || *line == '\n')
+        on_headers(r);
     return one * size;
 }
 
@@ -133,7 +153,6 @@ static void settle_head(vow_http_response *r)
 static void ended(vow_http_response *r)
 {
     vow__http_detach(r);
-    r->upload = vow_unref(r->upload);
     if (r->whole && !r->error && !r->held) {
         r->held = vow_buf_new(0);
         if (!r->held)

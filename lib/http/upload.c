@@ -44,10 +44,18 @@ static vow_value on_bytes(vow_value v, void *data)
         vow__http_fail(r, vow_error_ref(vow_as_error(v)));
         return vow_none();
     }
+    size_t size = vow_buf_size(vow_buf_of(v));
+    if (size == 0 && q->source_left > 0) {
+        vow__http_fail(r, vow_error_new_at(r->where, vow_errno_domain(), EPIPE,
+                                           "a request's stream ended early"));
+        return vow_none();
+    }
     vow_buf_unref(q->body);
     q->body = vow_buf_ref(vow_buf_of(v));
     q->sent = 0;
-    q->source_ended = vow_buf_size(q->body) == 0;
+    if (q->source_left > 0)
+        q->source_left -= (int64_t)size;
+    q->source_ended = size == 0 || q->source_left == 0;
     r->starved = false;
     vow__http_go_on(r);
     return vow_none();
@@ -58,7 +66,11 @@ void vow__http_feed(vow_http_response *r)
 {
     if (r->upload || !r->client)
         return;
-    r->upload = vow_handle(vow_stream_read(r->request->source, VOW__HTTP_HELD), on_bytes, r);
+    const vow_http_request *q = r->request;
+    size_t most = VOW__HTTP_HELD;
+    if (q->source_left > 0 && (uint64_t)q->source_left < most)
+        most = (size_t)q->source_left;
+    r->upload = vow_handle(vow_stream_read(q->source, most), on_bytes, r);
     if (vow_state(r->upload) != VOW_REJECTED)
         return;
     vow_mark_handled(r->upload); /* no memory for it */
