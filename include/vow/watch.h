@@ -65,7 +65,7 @@ VOW_API vow_watch *vow_watch_unref(vow_watch *w);
  * tree that w watches: EEXIST. (A tree leaves out what w watches already, and what is below
  * that.) It is found in the pool for files unless that does not wait. Nothing to watch for:
  * EINVAL; no room for another: ENOSPC, and nothing of a tree is watched; else as stat(2).
- * Cancel: it may be watched all the same, a tree is not. */
+ * Cancel: it may be watched all the same, a tree is not. In a forked child: VOW_EFORK. */
 #define vow_watch_add(w, path, what) vow_watch_add_at(w, path, what, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_watch_add_at(vow_watch *w, const char *path, int what,
                                                     const char *where);

@@ -10,6 +10,7 @@
 
 #include "adapt/file.h"
 #include "adapt/watch.h"
+#include "value/error.h"
 #ifdef VOW__LINUX
 #include <sys/inotify.h>
 
@@ -144,6 +145,8 @@ vow_promise *vow_watch_add_at(vow_watch *w, const char *path, int what, const ch
     vow_promise *refused = vow__refused(loop, where);
     if (refused)
         return refused;
+    if (w->fd < 0)
+        return vow_resolved_at(loop, vow__fail_ready(VOW_EFORK), where);
     if (what & VOW_WATCH_TREE && vow__watch_mask(what))
         return vow__looks_add(w, path, what, where);
     int id = vow__find_cached(path, 0);

@@ -57,13 +57,27 @@ static void start_next(vow_watch *w);
 static vow_value on_done(vow_value v, void *data)
 {
     struct vow__scan *s = data;
-    vow_watch *w = vow_watch_ref(s->watch);
     s->job = vow_unref(s->job);
+    if (atomic_load(&s->busy)) { /* the loop closes, or this is a forked child: it ends here */
+        vow_resolver *resolver = s->resolver;
+        s->resolver = NULL;
+        if (resolver)
+            vow_resolve(resolver, vow_keep(v));
+        return vow_none();
+    }
+    vow_watch *w = vow_watch_ref(s->watch);
     finish(w, vow_is_error(v) ? vow_keep(v) : vow_none());
     start_next(w);
     vow__watch_settle(w);
     vow_watch_unref(w);
     return vow_none();
+}
+
+static void work_ended(void *data)
+{
+    struct vow__scan *s = data;
+    atomic_store(&s->busy, false);
+    vow__scan_unref(s);
 }
 
 /* The handler comes first: what has begun is heard of. False: no memory. */
@@ -83,14 +97,15 @@ static bool start(vow_watch *w, struct vow__scan *s)
     s->fd = w->fd;
     s->job = p;
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); /* the list has one */
-    vow_resolve(resolver, vow_promise_value(vow_work_at(loop, vow__pool_files(), vow__scan_run, s,
-                                                        vow__scan_unref, s->where)));
+    atomic_store(&s->busy, true);
+    p = vow_work_at(loop, vow__pool_files(), vow__scan_run, s, work_ended, s->where);
+    vow_resolve(resolver, vow_promise_value(p));
     return true;
 }
 
 static void start_next(vow_watch *w)
 {
-    while (w->scans && !w->scans->job && !start(w, w->scans))
+    while (w->scans && !w->scans->job && !atomic_load(&w->scans->busy) && !start(w, w->scans))
         finish(w, vow__fail_ready(ENOMEM));
 }
 
@@ -164,7 +179,7 @@ void vow__looks_end(vow_watch *w)
 {
     for (struct vow__scan *s = w->scans; s; s = s->next)
         atomic_store(&s->unwanted, true);
-    if (w->scans && w->scans->job) {
+    if (w->scans && atomic_load(&w->scans->busy)) {
         w->scans->owns_fd = true;
         w->fd = -1;
     }

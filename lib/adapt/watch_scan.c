@@ -72,12 +72,13 @@ void vow__scan_unref(void *data)
     /* acq_rel: the last side sees what the others did */
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (s->owns_fd && s->fd >= 0)
-        close(s->fd);
+    int fd = s->owns_fd ? s->fd : -1;
     vow__scan_forget_found(s);
     vow_release(s->error);
     vow__free(s->path);
     vow__free(s);
+    if (fd >= 0)
+        close(fd); /* last: the worker has done with all of vow's then */
 }
 
 void vow__scans_forget(struct vow__scan **list)

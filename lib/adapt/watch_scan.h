@@ -33,6 +33,7 @@ struct vow__folder {
 struct vow__scan {
     atomic_uint refs;     /* the list's that it is in, the worker's, a promise's */
     atomic_bool unwanted; /* stop soon */
+    atomic_bool busy;     /* a worker has it, or will: nobody else touches what is the worker's */
     struct vow__scan *next;
     vow_watch *watch;
     vow_promise *job; /* in the pool; NULL: not begun, or done */
@@ -50,7 +51,7 @@ struct vow__scan {
     vow_resolver *resolver;            /* of vow_watch_add; or NULL */
     const char *where;
 
-    /* The worker's, while job. */
+    /* The worker's. */
     struct vow__folder *folders;
     size_t count, room;
 

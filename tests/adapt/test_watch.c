@@ -326,18 +326,20 @@ TEST(one_next_at_a_time_and_it_holds_the_watch)
 
 TEST(a_loop_that_closes_rejects_and_refuses)
 {
+    struct dir dir = make_dir();
     vow_watch *w = vow_watch_new(loop);
-    add(loop, w, ".", VOW_WATCH_ALL);
+    add(loop, w, dir.path, VOW_WATCH_ALL);
     vow_promise *p = vow_watch_next(w);
     vow_loop_close(loop);
     EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
     vow_unref(p);
-    p = vow_watch_add(w, ".", VOW_WATCH_ALL);
+    p = vow_watch_add(w, dir.path, VOW_WATCH_ALL);
     EQ_INT(vow_error_code(vow_error_of(p)), VOW_ECLOSED);
     vow_unref(p);
     vow_watch_unref(w);
     EQ_PTR(vow_watch_new(loop), NULL);
     EQ_INT(errno, ESHUTDOWN);
+    remove_dir(&dir);
 }
 
 TEST_PLAIN(a_watch_may_outlive_its_loop)

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include "adapt/files.h"
 #include "adapt/sweep.h"
@@ -601,6 +602,30 @@ static void end_meanwhile(vow_loop *loop, bool closes)
 
 TEST(a_watch_may_go_while_its_tree_is_looked_through) { end_meanwhile(loop, false); }
 TEST(a_loop_may_close_while_a_tree_is_looked_through) { end_meanwhile(loop, true); }
+
+TEST(a_forked_child_leaves_the_tree_to_its_parent)
+{
+    struct place place = make_place();
+    make(&place, "a");
+    vow_watch *w = vow_watch_new(loop);
+    at.end = "/a";
+    at.between = wait_at_gate;
+    pthread_mutex_lock(&gate);
+    vow_promise *p = vow_watch_add(w, place.path, TREE);
+    while (watched() < 2)
+        sched_yield();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(vow_loop_after_fork(loop) != 0 || vow_run(loop, p, NULL) != VOW_EFORK ||
+              vow_run(loop, vow_watch_add(w, ".", TREE), NULL) != VOW_EFORK);
+    pthread_mutex_unlock(&gate);
+    succeeds(loop, p);
+    int status;
+    EQ_INT(waitpid(child, &status, 0), child);
+    EQ_INT(status, 0);
+    vow_watch_unref(w);
+    remove_place(&place);
+}
 
 TEST(changes_wait_while_a_tree_is_looked_through)
 {
