@@ -35,8 +35,8 @@ typedef enum vow_scope_kind { VOW_FAIL_FAST, VOW_COLLECT } vow_scope_kind;
 #define vow_scope_new_in(parent, kind) vow_scope_new_in_at(parent, kind, VOW_HERE)
 VOW_API vow_scope *vow_scope_new_at(vow_loop *loop, vow_scope_kind kind, const char *where);
 VOW_API vow_scope *vow_scope_new_in_at(vow_scope *parent, vow_scope_kind kind, const char *where);
-/* Cancels what runs and returns at once: what the children still do for their clean-up does
- * not touch the scope. Promises of join and within that are still pending reject with
+/* Cancels what runs, unless the scope is over, and returns at once: what the children still do
+ * for their clean-up does not touch the scope. Promises of join and within that are still pending reject with
  * ECANCELED. An error that no join has told is reported as unhandled. NULL ok; returns NULL. */
 VOW_API vow_scope *vow_scope_free(vow_scope *scope);
 

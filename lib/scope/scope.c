@@ -155,16 +155,18 @@ static vow_scope *mark_all(vow_scope *root, vow_error *why)
     return root;
 }
 
-/* Elements leave from the queue only: what a stop hook adds stands behind, and is cancelled
- * when it is added. */
+/* Once: a second cancel would end what the first has begun, a clean-up. Elements leave from the
+ * queue only: what a stop hook adds stands behind, and is cancelled when it is added; one that
+ * frees the scope leaves the rest to us. */
 static void cancel_children(vow_scope *scope)
 {
     vow_promise *c = scope->children;
+    vow_loop *loop = scope->loop;
+    scope->swept = true;
     for (vow_promise *e = c->first; e; e = e->next_element)
-        vow__cancel(scope->loop, e->source);
+        vow__cancel(loop, e->source);
 }
 
-/* May be called again: there is less to do then. */
 static void end_one(vow_scope *scope)
 {
     vow_promise *timer = scope->deadline;
@@ -281,10 +283,10 @@ vow_scope *vow_scope_free(vow_scope *scope)
     vow__check_loop(scope->loop, "vow_scope_free");
     vow_loop *loop = scope->loop;
     bool released = loop->released; /* then it may go with the scope */
-    if (scope->over)
-        end_one(scope); /* it may be freed in the middle of that */
-    else
+    if (!scope->over)
         vow__scope_end(scope, vow__error_ready(ECANCELED));
+    else if (!scope->swept)
+        end_one(scope); /* freed before its turn in that */
     vow_scope *parent = scope->parent;
     while (scope->inner)
         leave_parent(scope->inner); /* cancelled; the program still has them */

@@ -32,6 +32,7 @@ struct vow_scope {
     size_t refs; /* the program's, and calls under way */
     vow_scope_kind kind;
     bool over, freed, starter; /* starter: among the elements, and no child */
+    bool swept;                /* its children have been cancelled, or just are */
     bool told;                 /* a join has given `error` */
     vow_error *error;
     vow_error *timed_out; /* made with the deadline, its error to be */

@@ -155,6 +155,7 @@ struct m_scope {
     long refs;
     bool collect, over, freed, told;
     bool starter;                    /* among the children, and none */
+    bool swept;                      /* the children have been cancelled, or just are */
     struct m_value error, timed_out; /* or none */
     struct m_promise *deadline;
     struct m_start *starts;

@@ -91,7 +91,8 @@ static void stop_deadline(struct model *m, struct m_scope *s)
     m_release(m, timed_out);
 }
 
-/* Code of the host's that runs meanwhile may add children, which are behind, and free s. */
+/* Code of the host's that runs meanwhile may add children, which are behind, and free s. Each
+ * child is cancelled once. */
 static void end_one(struct model *m, struct m_scope *s)
 {
     stop_deadline(m, s);
@@ -100,8 +101,10 @@ static void end_one(struct model *m, struct m_scope *s)
         return;
     s->told = s->told || s->ties.n > 0;
     m_end_ties(m, &s->ties, s->error, false);
-    for (size_t i = 0; !s->freed && i < s->children->elements.n; i++)
-        m_cancel_inside(m, s->children->elements.at[i]->source);
+    struct m_promise *c = s->children;
+    s->swept = s->swept || !s->freed;
+    for (size_t i = 0; c && i < c->elements.n; i++)
+        m_cancel_inside(m, c->elements.at[i]->source);
     if (!s->freed)
         m_scope_look(m, s);
 }
@@ -245,10 +248,10 @@ static void release_children(struct model *m, struct m_scope *s)
 
 void m_scope_free(struct model *m, struct m_scope *s)
 {
-    if (s->over)
-        end_one(m, s);
-    else
+    if (!s->over)
         m_scope_end(m, s, m_ready(m, ECANCELED));
+    else if (!s->swept)
+        end_one(m, s);
     struct m_scope *parent = s->parent;
     for (struct m_scope *inner = m->scopes; inner; inner = inner->next)
         if (inner->parent == s)

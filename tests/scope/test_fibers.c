@@ -242,6 +242,28 @@ TEST_PLAIN(all_of_it_may_go_after_the_loop)
     EQ_INT(w.gone, 1);
 }
 
+static vow_value tidy_up(void *data)
+{
+    int *codes = data;
+    codes[0] = vow_await(vow_delay(vow_current(), 100), NULL);
+    codes[1] = vow_await(vow_delay(vow_current(), 5), NULL);
+    return vow_none();
+}
+
+TEST(freeing_a_scope_that_is_over_leaves_the_clean_up_of_its_children_alone)
+{
+    int codes[2] = {-1, -1};
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_scope_add(scope, vow_spawn(loop, tidy_up, codes, NULL));
+    vow_poll(loop);
+    vow_scope_cancel(scope);
+    vow_poll(loop);
+    EQ_INT(codes[0], ECANCELED);
+    vow_scope_free(scope);
+    vow_clock_advance(loop, 5);
+    EQ_INT(codes[1], 0);
+}
+
 /* A fiber waits for what its owner has handed out, whose end frees the owner: the fiber is
  * dropped, and with it, later, what it waits for, which is running. */
 struct house {

@@ -319,6 +319,23 @@ TEST(a_stop_hook_of_a_child_may_free_its_scope)
     EQ_TRACE(seen, "a-stopped b-stopped");
 }
 
+static void resolves_when_stopped(void *r) { vow_resolve(r, vow_v(7)); }
+
+TEST(what_a_stop_hook_cancels_by_freeing_its_scope_is_cancelled_once)
+{
+    struct trace seen = {""};
+    struct op a = {&seen, "a", NULL};
+    vow_resolver *r;
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_promise *p = vow_then(vow_promise_new(loop, &r), op_done, &a);
+    vow_on_stop(r, resolves_when_stopped, r, NULL);
+    vow_scope_add(scope, frees_when_stopped(loop, &scope));
+    vow_scope_add(scope, p); /* which has won against the first cancel, not against two */
+    vow_scope_cancel(scope);
+    vow_poll(loop);
+    EQ_TRACE(seen, "a");
+}
+
 TEST(a_start_that_is_destroyed_unrun_may_free_its_scope)
 {
     struct trace seen = {""};
