@@ -27,6 +27,9 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 60
+# What OpenCL's drivers keep until the process ends is not ours.
+LSAN = "suppressions=" + os.path.join(TOP, "tests", "opencl", "lsan.txt") + ":print_suppressions=0"
+ENVIRONMENT = {"LSAN_OPTIONS": LSAN, **os.environ}
 TOTALS = re.compile(
     r"(\d+) inputs, (\d+) failed; ([\d.]+) ms for ([\d.]+) ms of parts; "
     r"(\d+) promises made, at most (\d+) alive, (\d+) unhandled")
@@ -138,8 +141,9 @@ class Tour:
             server.close()
         shutil.rmtree(self.folder)
 
-    def run(self, *arguments, cwd=None):
+    def run(self, *arguments, cwd=None, **environment):
         done = subprocess.run([self.program, *arguments], cwd=cwd or self.folder, text=True,
+                              env={**ENVIRONMENT, **environment},
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -147,7 +151,7 @@ class Tour:
         """(exit status, all that came to the terminal)"""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen([self.program, *arguments], cwd=self.folder,
+        process = subprocess.Popen([self.program, *arguments], cwd=self.folder, env=ENVIRONMENT,
                                    stdin=subprocess.DEVNULL, stdout=slave, stderr=slave)
         os.close(slave)
         got, end = b"", time.monotonic() + SECONDS
@@ -187,6 +191,31 @@ class Tour:
         result = self.run("a.txt")
         result.expect_content("a.txt", content)
         expect(result.status == 0 and result.failed == 0 and result.err == "", result.err)
+
+    def check_without_a_device(self):
+        """The same output, with a device as without one."""
+        contents = {name: self.file(name, os.urandom(size)) for name, size in
+                    (("empty", 0), ("byte", 1), ("piece", 70000), ("whole", 1 << 20), ("big", 3 << 20))}
+        contents["d/lines"] = self.file("d/lines", b"\n" * 100000)
+        page = b"line\n" * 50000
+        server = self.server(says(with_length(page)))
+        contents[server.url()] = page
+        none = os.path.join(self.folder, "none/")
+        os.mkdir(none)
+        for environment in ({}, {"OCL_ICD_VENDORS": none, "OCL_ICD_FILENAMES": ""}):
+            result = self.run(*contents, **environment)
+            expect(result.status == 0 and result.err == "", result.out + result.err)
+            for name, content in contents.items():
+                result.expect_content(name, content)
+
+    def check_lines_are_the_devices(self):
+        """The stub driver's device counts none: so it is asked."""
+        stub = os.path.join(os.path.dirname(self.program), "../tests/opencl/libvow-stub-driver.so")
+        stub = os.path.realpath(stub)
+        expect(os.path.exists(stub), f"{stub}: not built")
+        self.file("a", b"one\ntwo\n")
+        row = self.run("a", OCL_ICD_VENDORS=stub, OCL_ICD_FILENAMES=stub).row("a")
+        expect(row.split()[:2] == ["8", "0"], row)
 
     def check_empty_file(self):
         self.file("empty", b"")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * digest.c - counting and SHA-256 (libcrypto's EVP) on worker threads.
+ * digest.c - SHA-256 (libcrypto's EVP) on worker threads, lines on the device or there too.
  *
  * A worker cannot be stopped in the middle of what it does: after a timeout it goes on for
  * a while. So each job holds a reference of its digest, and a long one looks now and then
@@ -28,14 +28,13 @@ enum { PIECE = 256 * 1024 };
 struct digest {
     unsigned holders;
     atomic_bool unwanted; /* set when the chain has let go */
-    vow_loop *loop;
-    vow_pool *pool;
+    const struct means *means;
     EVP_MD_CTX *evp;
     struct summary so_far;
     char path[]; /* of a file; "" for pieces */
 };
 
-static struct digest *new_of(vow_loop *loop, vow_pool *pool, const char *path)
+static struct digest *new_of(const struct means *means, const char *path)
 {
     struct digest *d = calloc(1, sizeof *d + strlen(path) + 1);
     if (d == NULL)
@@ -48,13 +47,12 @@ static struct digest *new_of(vow_loop *loop, vow_pool *pool, const char *path)
     }
     d->holders = 1;
     atomic_init(&d->unwanted, false);
-    d->loop = loop;
-    d->pool = pool;
+    d->means = means;
     strcpy(d->path, path);
     return d;
 }
 
-struct digest *digest_new(vow_loop *loop, vow_pool *pool) { return new_of(loop, pool, ""); }
+struct digest *digest_new(const struct means *means) { return new_of(means, ""); }
 
 void digest_unref(struct digest *d)
 {
@@ -66,13 +64,20 @@ void digest_unref(struct digest *d)
 
 static void let_go(void *data) { digest_unref(data); }
 
-static bool add_bytes(struct digest *d, const uint8_t *bytes, size_t size)
+static uint64_t lines_in(const uint8_t *bytes, size_t size)
 {
     const uint8_t *end = bytes + size, *line = bytes;
+    uint64_t lines = 0;
     while (line < end && (line = memchr(line, '\n', (size_t)(end - line))) != NULL) {
-        d->so_far.lines++;
+        lines++;
         line++;
     }
+    return lines;
+}
+
+/* Its lines are counted elsewhere. */
+static bool add_bytes(struct digest *d, const uint8_t *bytes, size_t size)
+{
     d->so_far.bytes += size;
     return EVP_DigestUpdate(d->evp, bytes, size) == 1;
 }
@@ -101,16 +106,65 @@ static vow_value add_piece(void *data)
     return vow_none();
 }
 
-vow_promise *digest_add(struct digest *d, vow_buf *bytes)
+/* On a worker. */
+static vow_value count_piece(void *data)
+{
+    struct piece *piece = data;
+    return vow_v((int64_t)lines_in(vow_buf_bytes(piece->bytes), vow_buf_size(piece->bytes)));
+}
+
+/* Looks at bytes; NULL: no memory. */
+static struct piece *piece_new(struct digest *d, vow_buf *bytes)
 {
     struct piece *piece = malloc(sizeof *piece);
-    if (piece == NULL) {
-        vow_buf_unref(bytes);
-        return vow_rejected(d->loop, vow_error_new(vow_errno_domain(), ENOMEM, "digest"));
-    }
-    *piece = (struct piece){d, bytes};
+    if (piece == NULL)
+        return NULL;
+    *piece = (struct piece){d, vow_buf_ref(bytes)};
     d->holders++;
-    return vow_work(d->loop, d->pool, add_piece, piece, piece_free);
+    return piece;
+}
+
+/* Looks at bytes. */
+static vow_promise *work_on(struct digest *d, vow_buf *bytes, vow_work_fn *fn)
+{
+    struct piece *piece = piece_new(d, bytes);
+    if (piece == NULL)
+        return vow_rejected(d->means->loop, vow_error_new(vow_errno_domain(), ENOMEM, "digest"));
+    return vow_work(d->means->loop, d->means->pool, fn, piece, piece_free);
+}
+
+/* The device would not: a worker counts. */
+static vow_value count_here(const vow_error *e, void *data)
+{
+    struct piece *piece = data;
+    if (vow_error_is(e, vow_errno_domain(), ECANCELED))
+        return vow_rethrow(e);
+    return vow_v(work_on(piece->digest, piece->bytes, count_piece));
+}
+
+/* Fulfils with how many lines end in bytes. Looks at them. */
+static vow_promise *count_lines(struct digest *d, vow_buf *bytes)
+{
+    bool has_device = d->means->device != NULL && vow_buf_size(bytes) > 0;
+    struct piece *piece = has_device ? piece_new(d, bytes) : NULL;
+    if (piece == NULL)
+        return work_on(d, bytes, count_piece);
+    vow_promise *p = device_count(d->means->device, vow_buf_ref(bytes));
+    return vow_catch_with(p, count_here, piece, piece_free);
+}
+
+static vow_value on_both(vow_value both, void *data)
+{
+    struct digest *d = data;
+    d->so_far.lines += (uint64_t)vow_as_int(vow_at(both, 0));
+    return vow_none();
+}
+
+vow_promise *digest_add(struct digest *d, vow_buf *bytes)
+{
+    vow_promise *lines = count_lines(d, bytes), *hashed = work_on(d, bytes, add_piece);
+    vow_buf_unref(bytes);
+    return vow_then(vow_all(d->means->loop, lines, hashed), on_both, d);
 }
 
 vow_value digest_end(struct digest *d)
@@ -146,6 +200,7 @@ static int add_file(struct digest *d, int fd, uint8_t *bytes)
             continue;
         if (n <= 0)
             return n < 0 ? errno : 0;
+        d->so_far.lines += lines_in(bytes, (size_t)n);
         if (!add_bytes(d, bytes, (size_t)n))
             return EIO;
         if (atomic_load(&d->unwanted))
@@ -177,7 +232,7 @@ static vow_value not_whole(const vow_error *e, void *data)
     if (!vow_error_is(e, vow_errno_domain(), EFBIG))
         return vow_rethrow(e);
     d->holders++;
-    vow_promise *p = vow_work(d->loop, d->pool, stream, d, let_go);
+    vow_promise *p = vow_work(d->means->loop, d->means->pool, stream, d, let_go);
     return vow_v(vow_context(p, "read %s in pieces", d->path));
 }
 
@@ -194,12 +249,12 @@ static void unwanted(void *data)
     digest_unref(d);
 }
 
-vow_promise *digest_file(vow_loop *loop, vow_pool *pool, const char *path)
+vow_promise *digest_file(const struct means *means, const char *path)
 {
-    struct digest *d = new_of(loop, pool, path);
+    struct digest *d = new_of(means, path);
     if (d == NULL)
-        return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, "digest"));
-    vow_promise *p = vow_file_read(loop, path, DIGEST_WHOLE);
+        return vow_rejected(means->loop, vow_error_new(vow_errno_domain(), ENOMEM, "digest"));
+    vow_promise *p = vow_file_read(means->loop, path, DIGEST_WHOLE);
     p = vow_then_catch(p, whole, not_whole, d);
     p = vow_then(p, end, d);
     return vow_attach(p, d, unwanted);

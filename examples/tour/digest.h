@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * digest.h - what the tour finds out about an input: its bytes, its lines, its SHA-256.
- * All the counting is done on the worker threads of a pool.
+ * Lines are counted on the device where there is one; all else, and the lines of what is too
+ * big to be read whole, on the worker threads of a pool.
  */
 #ifndef TOUR_DIGEST_H
 #define TOUR_DIGEST_H
 
 #include <vow.h>
+
+#include "device.h"
 
 struct summary {
     uint64_t bytes, lines; /* lines as wc -l counts them: newlines */
@@ -19,11 +22,19 @@ VOW_TYPE_DECLARE(summary, struct summary)
 /* Files of at most this many bytes are read whole, bigger ones streamed by a worker. */
 enum { DIGEST_WHOLE = 1 << 20 };
 
-/* Fulfils with the summary of a file. Copies path. */
-vow_promise *digest_file(vow_loop *loop, vow_pool *pool, const char *path);
+/* With what digests are made. */
+struct means {
+    vow_loop *loop;
+    vow_pool *pool;
+    struct device *device; /* NULL: there is none */
+};
 
-/* A digest of bytes that come in pieces. Counted; of the loop's thread. NULL: no memory. */
-struct digest *digest_new(vow_loop *loop, vow_pool *pool);
+/* Fulfils with the summary of a file. Keeps means, copies path. */
+vow_promise *digest_file(const struct means *means, const char *path);
+
+/* A digest of bytes that come in pieces. Counted; of the loop's thread. NULL: no memory.
+ * Keeps means. */
+struct digest *digest_new(const struct means *means);
 void digest_unref(struct digest *digest); /* NULL ok */
 
 /* Adds a piece, fulfils with nothing when that is done: only then comes the next one.

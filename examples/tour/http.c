@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
-
 enum { PIECE = 65536 };
 
 /* Attached to the end of the chain that its handlers make up. */
@@ -62,14 +60,14 @@ static vow_value on_head(vow_value v, void *data)
     return vow_v(vow_context(vow_repeat(f->loop, next_piece, f), "read the page"));
 }
 
-vow_promise *http_digest(vow_http_client *client, vow_loop *loop, vow_pool *pool, const char *url)
+vow_promise *http_digest(vow_http_client *client, const struct means *means, const char *url)
 {
     struct fetch *f = calloc(1, sizeof *f);
     if (f != NULL)
-        *f = (struct fetch){.loop = loop, .digest = digest_new(loop, pool)};
+        *f = (struct fetch){.loop = means->loop, .digest = digest_new(means)};
     if (f == NULL || f->digest == NULL) {
         free(f);
-        return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, "fetch"));
+        return vow_rejected(means->loop, vow_error_new(vow_errno_domain(), ENOMEM, "fetch"));
     }
     vow_promise *p = vow_http_open(client, vow_http_request_new("GET", url));
     p = vow_then(vow_context(p, "ask for the page"), on_head, f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - the tour: sizes, lines and SHA-256 of whatever it is given, all at once.
+ * main.c - the tour: sizes, lines and SHA-256 of whatever it is given, all at once; the lines
+ * on an OpenCL device where there is one.
  *
  *     examples/run                              the project's own files, and pages of them
  *                                               from a server on the same loop
@@ -40,7 +41,7 @@ enum { FILES = sizeof files / sizeof *files, PAGES = sizeof pages / sizeof *page
 
 struct tour {
     vow_loop *loop;
-    vow_pool *pool;
+    struct means means;
     vow_http_client *client;
     struct inputs *inputs;
     struct table *table;
@@ -56,8 +57,8 @@ static vow_promise *digest_of(struct tour *tour, const struct input *input)
     if (input->error != 0)
         return vow_rejected(tour->loop, vow_error_new(vow_errno_domain(), input->error, "list"));
     if (url_is(input->name))
-        return http_digest(tour->client, tour->loop, tour->pool, input->name);
-    return digest_file(tour->loop, tour->pool, input->name);
+        return http_digest(tour->client, &tour->means, input->name);
+    return digest_file(&tour->means, input->name);
 }
 
 /* Value or error: a row either way, so that no input fails the others. */
@@ -122,7 +123,7 @@ static int tour_of(struct tour *tour, const char *const *arguments, size_t count
 {
     vow_value found;
     int status = 1;
-    if (vow_run(tour->loop, inputs_find(tour->loop, tour->pool, arguments, count), &found) != 0) {
+    if (vow_run(tour->loop, inputs_find(tour->loop, tour->means.pool, arguments, count), &found) != 0) {
         complain(found);
     } else {
         tour->inputs = inputs_of(found);
@@ -160,6 +161,13 @@ static int tour_of_the_project(struct tour *tour)
     return status;
 }
 
+/* Without one, or without vow-opencl, the workers count: no error. */
+static void open_device(struct tour *tour, vow_value *ret)
+{
+    if (vow_run(tour->loop, device_open(tour->loop), ret) == 0)
+        tour->means.device = device_of(*ret);
+}
+
 /* ---- arguments ---- */
 
 /* A number from 1 to `most`; 0 if it is none. */
@@ -192,17 +200,20 @@ int main(int argc, char **argv)
         return 2;
     }
     tour.loop = vow_loop_new();
-    tour.pool = vow_pool_new("digest", 0, 0);
+    tour.means = (struct means){tour.loop, vow_pool_new("digest", 0, 0), NULL};
     tour.client = tour.loop == NULL ? NULL : vow_http_client_new(tour.loop, NULL);
-    if (tour.client == NULL || tour.pool == NULL) {
+    if (tour.client == NULL || tour.means.pool == NULL) {
         perror("tour");
         return 1;
     }
+    vow_value device;
+    open_device(&tour, &device);
     int status = optind < argc
                      ? tour_of(&tour, (const char *const *)argv + optind, (size_t)(argc - optind))
                      : tour_of_the_project(&tour);
+    vow_release(device);
     vow_http_client_free(tour.client);
-    vow_pool_free(tour.pool);
+    vow_pool_free(tour.means.pool);
     vow_loop_free(tour.loop);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("tour: standard output");
