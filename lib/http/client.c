@@ -23,6 +23,13 @@ static void begin(void) { curl_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) 
 
 static bool is_forked(const vow_http_client *client) { return client->forks != vow__http_forks(); }
 
+bool vow__http_was_broken(vow_http_client *client)
+{
+    bool broken = client->broken;
+    client->broken = false;
+    return broken;
+}
+
 /* What is in the multi handle. */
 
 void vow__http_news(vow_http_response *r)
@@ -51,6 +58,10 @@ int vow__http_attach(vow_http_client *client, vow_http_response *r)
     CURLMcode code = curl_multi_add_handle(client->multi, r->request->easy);
     if (code)
         return ENOMEM; /* all else would be a handle used twice */
+    if (vow__http_was_broken(client)) { /* no timer: nobody would begin it */
+        curl_multi_remove_handle(client->multi, r->request->easy);
+        return ENOMEM;
+    }
     r->client = client;
     r->at = &client->active;
     r->next = client->active;
@@ -111,10 +122,8 @@ static void after_curl(vow_http_client *client)
     if (gone)
         return;
     client->gone = NULL;
-    if (!client->broken)
-        return;
-    client->broken = false;
-    fail_all(client, vow_errno_domain(), ENOMEM);
+    if (vow__http_was_broken(client))
+        fail_all(client, vow_errno_domain(), ENOMEM);
 }
 
 static void call_curl(vow_http_client *client, curl_socket_t fd, int what)

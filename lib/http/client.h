@@ -96,6 +96,7 @@ struct vow_http_response {
 int vow__http_attach(vow_http_client *client, vow_http_response *r); /* 0 or an errno number */
 void vow__http_detach(vow_http_response *r);                         /* also one that is not */
 void vow__http_news(vow_http_response *r);
+bool vow__http_was_broken(vow_http_client *client); /* since it was last asked */
 
 /* request.c */
 void vow__http_request_ready(vow_http_request *q, const struct vow__http_setup *setup, bool whole);

@@ -170,6 +170,8 @@ int vow__http_go_on(vow_http_response *r)
         return EBADF;
     CURLcode code = curl_easy_pause(r->request->easy, (r->paused ? CURLPAUSE_RECV : 0) |
                                                           (r->starved ? CURLPAUSE_SEND : 0));
+    if (vow__http_was_broken(r->client))
+        r->failed = ENOMEM;
     if (!code && !r->failed)
         return 0;
     vow__http_finish(r, code);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every allocation of vow's fails, once and for good, and every one of libcurl's. Not
- * libevent's: what evhttp does then is its own (see vow/http_server.h).
+ * Every allocation of vow's fails, once and for good, and of the client every one of libcurl's
+ * and libevent's. Not of the server: what evhttp does then is its own (vow/http_server.h).
  */
 #include <curl/curl.h>
+#include <event2/event.h>
 
 #include "http/peer.h"
 #include "vow/http.h"
@@ -12,31 +13,42 @@
 /* Does its work and gives back everything; 0, or the first failure's code. */
 typedef int scenario_fn(vow_loop *loop);
 
-/* libcurl's allocations: the n-th from now on fails; 0: none does. */
-static size_t curl_countdown;
-static bool curl_failed;
+/* The allocations of libcurl and libevent: the n-th of `whose` from now on fails; 0: none. */
+enum whose { VOWS, LIBCURLS, LIBEVENTS };
+static enum whose whose;
+static size_t countdown;
+static bool has_failed;
 
-static bool curl_fails(void)
+static bool fails(enum whose asking)
 {
-    if (curl_countdown == 0 || --curl_countdown > 0)
+    if (asking != whose || countdown == 0 || --countdown > 0)
         return false;
-    curl_failed = true;
+    has_failed = true;
     return true;
 }
 
-static void *curl_malloc_(size_t size) { return curl_fails() ? NULL : malloc(size); }
+static void *curl_malloc_(size_t size) { return fails(LIBCURLS) ? NULL : malloc(size); }
 static void *curl_realloc_(void *block, size_t size)
 {
-    return curl_fails() ? NULL : realloc(block, size);
+    return fails(LIBCURLS) ? NULL : realloc(block, size);
 }
-static char *curl_strdup_(const char *text) { return curl_fails() ? NULL : strdup(text); }
-static void *curl_calloc_(size_t n, size_t size) { return curl_fails() ? NULL : calloc(n, size); }
+static char *curl_strdup_(const char *text) { return fails(LIBCURLS) ? NULL : strdup(text); }
+static void *curl_calloc_(size_t n, size_t size)
+{
+    return fails(LIBCURLS) ? NULL : calloc(n, size);
+}
+static void *event_malloc_(size_t size) { return fails(LIBEVENTS) ? NULL : malloc(size); }
+static void *event_realloc_(void *block, size_t size)
+{
+    return fails(LIBEVENTS) ? NULL : realloc(block, size);
+}
 
 /* Before the library's own curl_global_init, which then only counts. */
 __attribute__((constructor)) static void take_over(void)
 {
     curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc_, free, curl_realloc_, curl_strdup_,
                          curl_calloc_);
+    event_set_mem_functions(event_malloc_, event_realloc_, free);
 }
 
 static void ignore(const vow_error *e, const char *made, bool late, void *data)
@@ -44,25 +56,28 @@ static void ignore(const vow_error *e, const char *made, bool late, void *data)
     (void)e, (void)made, (void)late, (void)data; /* what a handler's ENOMEM is reported as */
 }
 
-static bool sweep_once(scenario_fn *scenario, size_t n, bool sticky, bool of_curl)
+static bool sweep_once(scenario_fn *scenario, size_t n, bool sticky, enum whose of)
 {
     vow_test *t = vow_test_begin();
     vow_loop *loop = vow_test_loop(t);
     vow_loop_quarantine(loop, SIZE_MAX);
     vow_on_unhandled(loop, ignore, NULL);
-    curl_failed = false;
-    if (of_curl)
-        curl_countdown = n;
-    else
+    has_failed = false;
+    whose = of;
+    if (of == VOWS)
         vow_test_fail_allocation(n, sticky);
+    else
+        countdown = n;
     int code = scenario(loop);
-    bool failed = of_curl ? curl_failed : vow_test_failed();
-    curl_countdown = 0;
+    bool failed = of == VOWS ? vow_test_failed() : has_failed;
+    countdown = 0;
     vow_test_fail_allocation(0, false);
     vow_test_expect_unhandled(t, vow_unhandled_count(loop));
     const char *complaint = vow_test_end(t);
     if (complaint)
         FAIL("allocation %zu failing%s: %s", n, sticky ? " for good" : "", complaint);
+    if (code == EDEADLK)
+        FAIL("allocation %zu failing: nothing goes on", n);
     if (code != 0 && !failed)
         FAIL("allocation %zu: code %d without a failure", n, code);
     return failed;
@@ -72,18 +87,18 @@ static void sweep(scenario_fn *scenario)
 {
     for (int sticky = 0; sticky < 2; sticky++) {
         size_t n = 1;
-        while (sweep_once(scenario, n, sticky, false))
+        while (sweep_once(scenario, n, sticky, VOWS))
             n++;
         CHECK(n > 5 && n < 1000);
     }
 }
 
-static void sweep_curl(scenario_fn *scenario)
+static void sweep_other(scenario_fn *scenario, enum whose of, size_t least)
 {
     size_t n = 1;
-    while (sweep_once(scenario, n, false, true))
+    while (sweep_once(scenario, n, false, of))
         n++;
-    CHECK(n > 50 && n < 5000);
+    CHECK(n > least && n < 5000);
 }
 
 /* A server that says "hello world" twice a connection, in a process of its own. */
@@ -170,8 +185,16 @@ TEST_PLAIN(a_client_survives_every_failure_of_vows)
 TEST_PLAIN(a_client_survives_every_failure_of_libcurls)
 {
     pid_t server = start_server();
-    sweep_curl(get);
-    sweep_curl(read_stream);
+    sweep_other(get, LIBCURLS, 50);
+    sweep_other(read_stream, LIBCURLS, 50);
+    peer_kill(server);
+}
+
+TEST_PLAIN(a_client_survives_every_failure_of_libevents)
+{
+    pid_t server = start_server();
+    sweep_other(get, LIBEVENTS, 2);
+    sweep_other(read_stream, LIBEVENTS, 2);
     peer_kill(server);
 }
 
