@@ -595,8 +595,9 @@ static void end_meanwhile(vow_loop *loop, bool closes)
     vow_watch_unref(w);
     pthread_mutex_unlock(&gate);
     EQ_INT(vow_run_all(loop), closes ? VOW_ECLOSED : 0);
-    while (watched() > 0) /* the thread closes the descriptor */
+    while (vow_pool_running(vow_pool_own(VOW_POOL_FILES)) > 0)
         sched_yield();
+    EQ_INT(watched(), 0); /* the thread has closed the descriptor */
     remove_place(&place);
 }
 
