@@ -14,6 +14,8 @@
 /* How a child that was to panic ends. */
 enum { PANICKED = 71, OTHER_PANIC = 72, FAILED = 73 };
 
+char harness_note[64];
+
 static harness_test *first_test, **last_next = &first_test;
 static const char *wanted_panic; /* in the child of a TEST_PANICS, else NULL */
 static pthread_t main_thread;
@@ -60,9 +62,10 @@ void harness_add(harness_test *test)
 void harness_fail(const char *file, int line, const char *format, ...)
 {
     char text[2048];
+    size_t noted = (size_t)snprintf(text, sizeof text, "%s", harness_note);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text + noted, sizeof text - noted, format, arguments);
     va_end(arguments);
     if (wanted_panic != NULL) {
         fprintf(stderr, "%s:%d: %s\n", file, line, text);

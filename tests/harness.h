@@ -76,6 +76,8 @@ VOW_FORMAT(2, 3) static inline void trace_add(struct trace *trace, const char *f
 /* A destroy function that counts: data is an int. */
 static inline void count_destroy(void *data) { ++*(int *)data; }
 
+extern char harness_note[64]; /* said before what fails: "seed 7: " */
+
 /* What the macros are made of. */
 typedef enum harness_kind { HARNESS_LOOP, HARNESS_PLAIN, HARNESS_PANICS } harness_kind;
 typedef struct harness_test {

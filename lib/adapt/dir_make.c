@@ -15,6 +15,7 @@
 
 #include "adapt/file.h"
 #include "adapt/pool.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 /* Making. */
@@ -107,7 +108,7 @@ static void *reserve(void *block, size_t *room, size_t need)
 /* Into the directory `name` of `parent`. 0 or an errno number. */
 static int enter(struct removal *r, int parent, const char *name)
 {
-    int fd = openat(parent, name, OPEN);
+    int fd = vow__fd_open(parent, name, OPEN, 0);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
         int code = errno;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "adapt/file.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 enum { OPEN = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, FIRST_ROOM = 8 };
@@ -213,7 +214,7 @@ static bool visit(struct vow__walk *w, const struct dirent *e)
     if (kind != VOW_FILE_DIRECTORY || !(w->flags & VOW_DIR_DEEP))
         return true;
     bool follow = w->flags & VOW_DIR_FOLLOW;
-    int fd = openat(parent, e->d_name, OPEN | (follow ? 0 : O_NOFOLLOW));
+    int fd = vow__fd_open(parent, e->d_name, OPEN | (follow ? 0 : O_NOFOLLOW), 0);
     if (fd >= 0 || !has_vanished(errno))
         enter(w, fd < 0 ? -errno : fd);
     return true;
@@ -247,7 +248,7 @@ void vow__walk_read(struct vow__walk *w)
         return;
     }
     if (!w->begun) {
-        int fd = open(w->path, OPEN);
+        int fd = vow__fd_open(AT_FDCWD, w->path, OPEN, 0);
         enter(w, fd < 0 ? -errno : fd);
     }
     w->begun = true;

@@ -11,6 +11,7 @@
 
 #include "adapt/file.h"
 #include "adapt/pool.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 enum { READ_FLAGS = O_RDONLY | VOW__OPEN_FLAGS };
@@ -144,7 +145,7 @@ static vow_value work(void *data)
     struct reading *r = &((struct job *)data)->reading;
     vow_value outcome;
     if (r->fd < 0)
-        r->fd = open(r->path, READ_FLAGS);
+        r->fd = vow__fd_open(AT_FDCWD, r->path, READ_FLAGS, 0);
     if (r->fd < 0)
         return cannot_be_opened(r, errno);
     if (r->buf || !measure(r, &outcome))

@@ -9,6 +9,7 @@
 
 #include "adapt/file.h"
 #include "adapt/pool.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 #ifdef VOW__LINUX
@@ -152,7 +153,7 @@ static vow_value copy_in_pool(void *data)
 {
     struct copy *c = data;
     const char *call = "open";
-    int from = open(c->job.path, O_RDONLY | VOW__OPEN_FLAGS);
+    int from = vow__fd_open(AT_FDCWD, c->job.path, O_RDONLY | VOW__OPEN_FLAGS, 0);
     int code = from < 0 ? errno : copy_from(c, from, &call);
     if (from >= 0)
         close(from);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "adapt/file.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "value/error.h"
 
@@ -85,7 +86,7 @@ static vow_value open_in_pool(void *data)
     vow_file *f = new_file(job->path, job->flags);
     if (!f)
         return vow__fail_ready(ENOMEM);
-    int fd = open(job->path, job->flags | VOW__OPEN_FLAGS, (mode_t)job->mode);
+    int fd = vow__fd_open(AT_FDCWD, job->path, job->flags | VOW__OPEN_FLAGS, (mode_t)job->mode);
     return opened(f, fd < 0 ? -errno : fd, job->where);
 }
 
@@ -120,7 +121,10 @@ vow_promise *vow_file_open_at(vow_loop *loop, const char *path, int flags, unsig
 static vow_value truncate_in_pool(void *data)
 {
     struct vow__file_job *job = data;
-    return vow__file_outcome(job, "truncate", ftruncate(job->file->fd, (off_t)job->offset));
+    int answer;
+    while ((answer = ftruncate(job->file->fd, (off_t)job->offset)) != 0 && errno == EINTR)
+        ;
+    return vow__file_outcome(job, "truncate", answer);
 }
 
 vow_promise *vow_file_truncate_at(vow_loop *loop, vow_file *f, uint64_t size, const char *where)
@@ -134,7 +138,7 @@ vow_promise *vow_file_truncate_at(vow_loop *loop, vow_file *f, uint64_t size, co
 static vow_value sync_in_pool(void *data)
 {
     struct vow__file_job *job = data;
-    return vow__file_outcome(job, "fsync", fsync(job->file->fd));
+    return vow__file_outcome(job, "fsync", vow__fd_flush(job->file->fd));
 }
 
 vow_promise *vow_file_sync_at(vow_loop *loop, vow_file *f, const char *where)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapt/file.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
 enum { TRIES = 100, NAME_SIZE = sizeof ".vow-0123456789abcdef" };
@@ -40,8 +41,8 @@ int vow__temp_open(struct vow__temp *temp, const char *target, unsigned mode)
     memcpy(temp->path, target, folder);
     for (int i = 0; i < TRIES; i++) {
         choose_name(temp->path + folder);
-        temp->fd =
-            open(temp->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+        temp->fd = vow__fd_open(AT_FDCWD, temp->path,
+                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
         if (temp->fd >= 0 || errno != EEXIST)
             break;
     }
@@ -69,8 +70,8 @@ static int flush_folder(const char *path)
         return ENOMEM;
     if (length)
         folder[length] = '\0';
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int code = fd < 0 || fsync(fd) ? errno : 0;
+    int fd = vow__fd_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int code = fd < 0 || vow__fd_flush(fd) ? errno : 0;
     if (fd >= 0)
         close(fd);
     vow__free(folder);
@@ -80,7 +81,7 @@ static int flush_folder(const char *path)
 int vow__temp_place(struct vow__temp *temp, bool flush, const char **ret_call)
 {
     *ret_call = "fsync";
-    if (flush && fsync(temp->fd))
+    if (flush && vow__fd_flush(temp->fd))
         return errno;
     *ret_call = "close";
     int fd = temp->fd;

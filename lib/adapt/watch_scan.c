@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "value/error.h"
 #ifdef VOW__LINUX
@@ -171,7 +172,7 @@ static int read_names(struct vow__scan *s, size_t i, DIR *dir)
 
 static int list(struct vow__scan *s, size_t i, const char *path, bool follow)
 {
-    int fd = open(path, OPEN | (follow ? 0 : O_NOFOLLOW));
+    int fd = vow__fd_open(AT_FDCWD, path, OPEN | (follow ? 0 : O_NOFOLLOW), 0);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     int code = dir ? read_names(s, i, dir) : errno;
     if (dir)

@@ -20,6 +20,22 @@ static int add_flags(int fd, int status)
 
 int vow__fd_set_flags(int fd) { return add_flags(fd, O_NONBLOCK); }
 
+int vow__fd_open(int folder, const char *path, int flags, mode_t mode)
+{
+    int fd;
+    while ((fd = openat(folder, path, flags, mode)) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+int vow__fd_flush(int fd)
+{
+    int answer;
+    while ((answer = fsync(fd)) != 0 && errno == EINTR)
+        ;
+    return answer;
+}
+
 #ifdef VOW__LINUX
 int vow__fd_socket(int family, int type)
 {

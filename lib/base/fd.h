@@ -7,6 +7,10 @@
 #ifndef VOW_BASE_FD_H
 #define VOW_BASE_FD_H
 
+#include <sys/types.h>
+
+#include <sys/types.h>
+
 #if defined(__linux__) && !defined(VOW_PORTABLE)
 #define VOW__LINUX 1 /* Linux's own calls; -DVOW_PORTABLE tests what stands in for them */
 #endif
@@ -22,5 +26,10 @@ int vow__fd_accept(int listener);
  * that is run expects to block. */
 int vow__fd_pair(int type, int ret[2]);
 int vow__fd_pipe(int flags, int ret[2]);
+
+/* openat(2) and fsync(2), begun again when they were interrupted: a file system behind a
+ * network or another process may be. -1 and errno. */
+int vow__fd_open(int folder, const char *path, int flags, mode_t mode);
+int vow__fd_flush(int fd);
 
 #endif

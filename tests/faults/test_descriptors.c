@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_faults.c - calls that are interrupted, refused or cut short, with a few seeds (all of
- * them: test_faults_all.c), and too few descriptors.
+ * test_descriptors.c - too few descriptors.
  */
-#include "adapt/faults.h"
-
-TEST(interrupted_refused_and_cut_short)
-{
-    for (uint32_t seed = 1; seed <= 3; seed++)
-        endure(loop, seed);
-}
-
-/* Too few descriptors. */
+#include "adapt/net.h"
 
 /* Listens, connects, accepts, waits for the hang-up and reads a file: 0 or EMFILE. An accept
  * without descriptors waits, here until its time is up. */
