@@ -290,15 +290,17 @@ vow_scope *vow_scope_free(vow_scope *scope)
     vow_scope *parent = scope->parent;
     while (scope->inner)
         leave_parent(scope->inner); /* cancelled; the program still has them */
-    if (parent)
+    if (parent) {
         vow__scope_ref(parent);
+        leave_parent(scope);
+    }
     scope->freed = true;
     vow__waiters_call_all(&scope->joiners, vow__fail_ready(ECANCELED));
     tell_untold(scope, parent); /* before the children: a loop that was freed may go with them */
     release_children(scope);
     if (parent) {
-        leave_parent(scope);
-        vow__scope_look(parent);
+        if (!parent->freed) /* by who was told of an error */
+            vow__scope_look(parent);
         vow__scope_unref(parent);
     }
     vow__scope_unref(scope);

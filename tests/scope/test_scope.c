@@ -233,6 +233,30 @@ TEST(an_error_of_a_scope_inside_reaches_the_outer_one_when_nobody_was_told)
     vow_scope_free(outer);
 }
 
+static void free_when_told(UNUSED const vow_error *e, UNUSED const char *made, UNUSED bool late,
+                           void *data)
+{
+    vow_scope **scope = data, *outer = *scope;
+    *scope = NULL;
+    vow_scope_free(outer);
+}
+
+TEST(a_scope_may_be_freed_by_who_is_told_of_an_error_of_one_inside_it)
+{
+    vow_resolver *r;
+    vow_scope *outer = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_scope *inner = vow_scope_new_in(outer, VOW_FAIL_FAST);
+    vow_scope_add(inner, failure(loop, EIO));
+    vow_poll(loop);
+    vow_scope_add(outer, vow_promise_new(loop, &r));
+    vow_resolver_drop(r); /* an error to which none can be added */
+    vow_poll(loop);
+    vow_on_unhandled(loop, free_when_told, &outer);
+    vow_scope_free(inner);
+    CHECK(outer == NULL);
+    EXPECT_UNHANDLED(2); /* and that of the outer one, when that went */
+}
+
 TEST(children_that_fail_with_the_same_error_tell_of_it_once)
 {
     vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
