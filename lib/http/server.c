@@ -5,54 +5,6 @@
 #include "http/server.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum { PAUSE_MS = 100 }; /* when there are no descriptors: the clients wait in the backlog */
-
-/* Accepting. */
-
-static struct evconnlistener *listener_of(vow_http_server *s)
-{
-    return evhttp_bound_socket_get_listener(s->bound);
-}
-
-static void accept_on(vow_http_server *s)
-{
-    if (s->bound && !s->pause && !(s->most && s->connections >= s->most))
-        evconnlistener_enable(listener_of(s));
-}
-
-void vow__http_server_accepted(vow_http_server *s)
-{
-    if (s->most && s->connections >= s->most)
-        evconnlistener_disable(listener_of(s));
-}
-
-static vow_value end_pause(vow_value v, void *data)
-{
-    vow_http_server *s = data;
-    s->pause = vow_unref(s->pause);
-    if (!vow_is_error(v))
-        accept_on(s);
-    return vow_none();
-}
-
-/* Inside evhttp. Without a pause the descriptor, which stays readable, would keep the loop
- * spinning; it does where there is not even memory for one. */
-static void cannot_accept(struct evconnlistener *listener, void *data)
-{
-    vow_http_server *s = data;
-    if (s->pause)
-        return;
-    s->pause = vow_handle(vow_delay(s->loop, PAUSE_MS), end_pause, s);
-    if (vow_state(s->pause) == VOW_REJECTED) {
-        vow_mark_handled(s->pause);
-        s->pause = vow_unref(s->pause);
-    } else {
-        evconnlistener_disable(listener);
-    }
-}
 
 static void settle_stop(vow_http_server *s)
 {
@@ -67,7 +19,7 @@ void vow__http_server_left(vow_http_server *s)
 {
     s->connections--;
     if (s->http)
-        accept_on(s);
+        vow__http_accept_on(s);
     settle_stop(s);
 }
 
@@ -118,9 +70,9 @@ static void shut(vow_http_server *s)
 {
     struct evhttp *http = s->http;
     if (s->bound)
-        evconnlistener_disable(listener_of(s));
+        evconnlistener_disable(evhttp_bound_socket_get_listener(s->bound));
+    vow__http_listen_no_more(s);
     s->http = NULL;
-    s->bound = NULL;
     s->sweep = vow_unref(s->sweep);
     s->pause = vow_unref(s->pause);
     if (http && s->forks == vow__http_forks())
@@ -183,9 +135,10 @@ vow_promise *vow_http_server_stop_at(vow_http_server *s, const char *where)
     s->stopped = p;
     vow_mark_handled(p);
     s->pause = vow_unref(s->pause);
-    if (s->bound)
-        evhttp_del_accept_socket(s->http, s->bound);
-    s->bound = NULL;
+    struct evhttp_bound_socket *bound = s->bound;
+    vow__http_listen_no_more(s);
+    if (bound)
+        evhttp_del_accept_socket(s->http, bound);
     close_idle(s);
     settle_stop(s);
     return vow_shield_at(vow_ref(p), where);
@@ -211,50 +164,6 @@ static bool live(vow_http_server *s)
     return true;
 }
 
-/* A listening descriptor, or minus an errno number. */
-static int open_listening(const char *address, uint16_t port)
-{
-    vow_address a;
-    int failed = vow_address_ip(&a, address ? address : "127.0.0.1", port);
-    if (failed)
-        return -failed;
-    int one = 1, fd = socket(vow_address_family(&a), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
-        bind(fd, (struct sockaddr *)&a.storage, a.size) || listen(fd, SOMAXCONN)) {
-        failed = errno;
-        close(fd);
-        return -failed;
-    }
-    return fd;
-}
-
-/* 0 or an errno number; takes fd. */
-static int listen_with(vow_http_server *s, int fd)
-{
-    vow_address a;
-    int failed = vow_address_local(&a, fd);
-    struct evconnlistener *listener =
-        evconnlistener_new(vow_loop_base(s->loop), NULL, NULL,
-                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
-    if (!listener) {
-        close(fd);
-        return ENOMEM;
-    }
-    s->port = vow_address_port(&a);
-    s->bound = evhttp_bind_listener(s->http, listener);
-    if (!s->bound) {
-        evconnlistener_free(listener);
-        return ENOMEM;
-    }
-    evconnlistener_set_error_cb(listener, cannot_accept);
-    errno = 0;
-    if (!failed && evconnlistener_enable(listener))
-        failed = errno ? errno : ENOMEM;
-    return failed;
-}
-
 /* 0 or an errno number. */
 static int set_up(vow_http_server *s, const char *address, uint16_t port)
 {
@@ -278,8 +187,7 @@ static int set_up(vow_http_server *s, const char *address, uint16_t port)
     vow_http_server_limit(s, VOW_HTTP_REQUEST_MS, 30000);
     vow_http_server_limit(s, VOW_HTTP_IDLE_MS, 60000);
     vow_http_server_limit(s, VOW_HTTP_WRITE_MS, 30000);
-    int fd = open_listening(address, port);
-    return fd < 0 ? -fd : listen_with(s, fd);
+    return vow__http_listen(s, address, port);
 }
 
 vow_http_server *vow_http_server_new_with(vow_loop *loop, const char *address, uint16_t port,
@@ -343,7 +251,7 @@ void vow_http_server_limit(vow_http_server *s, vow_http_limit what, size_t value
         break;
     case VOW_HTTP_CONNECTIONS:
         s->most = value;
-        accept_on(s);
+        vow__http_accept_on(s);
         break;
     }
 }

@@ -43,6 +43,7 @@ struct vow_http_server {
     vow_loop *loop;
     struct evhttp *http;               /* NULL: closed */
     struct evhttp_bound_socket *bound; /* NULL: stopped */
+    vow_http_server *listening_next, **listening_at; /* while it is bound */
     struct event *later;
     struct vow__http_conns fresh;   /* just accepted: evhttp has yet to say what they are */
     struct vow__http_conns reading; /* a request has begun to come */
@@ -133,8 +134,14 @@ vow_http_reply *vow__http_reply_ref(vow_http_reply *reply);
 void vow__http_reply_send(vow_http_incoming *in, vow_http_reply *reply);
 void vow__http_reply_pump(vow_http_incoming *in);
 
+/* accept.c */
+int vow__http_listen(vow_http_server *server, const char *address, uint16_t port);
+                                                        /* 0 or an errno number */
+void vow__http_listen_no_more(vow_http_server *server); /* `bound` is evhttp's, to be freed */
+void vow__http_accept_on(vow_http_server *server);      /* if there is room */
+void vow__http_server_accepted(vow_http_server *server);
+
 /* server.c */
 void vow__http_server_left(vow_http_server *server); /* a connection has */
-void vow__http_server_accepted(vow_http_server *server);
 
 #endif

@@ -507,6 +507,9 @@ TEST(out_of_descriptors_it_waits_and_tries_again)
         vow_poll(loop);
     EQ_UINT(vow_http_server_connections(s), 0);
     setrlimit(RLIMIT_NOFILE, &before);
+    for (int i = 0; i < 10; i++)
+        vow_poll(loop);
+    EQ_UINT(vow_http_server_connections(s), 0); /* not before the pause is over */
     vow_clock_advance(loop, 100);
     UNTIL(vow_http_server_connections(s) == 1);
     vow_unref(warm);
