@@ -79,8 +79,8 @@ VOW_API size_t vow_listener_shed(const vow_listener *l); /* clients turned away 
 
 /* Fulfils with the next accepted vow_stream. Several may wait: first come, first served. With
  * `most` open it waits until one of them is closed. Out of descriptors: waits 10 ms to 1 s, on
- * the loop's clock, and tries again; a client that left is skipped. Cancel-safe while it
- * waits; dropping the result closes it. */
+ * the loop's clock, and tries again; a client that left is skipped. Cancel and drop lose no
+ * client: a stream that nobody has seen is the next one accepted, and closed with l. */
 #define vow_accept(l) vow_accept_at(l, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_accept_at(vow_listener *l, const char *where);
 /* Stops listening; waiting accepts reject with ECANCELED. Takes; NULL ok; returns NULL. */

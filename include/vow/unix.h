@@ -41,7 +41,8 @@ VOW_API int vow_unix_dgram_pair(vow_loop *loop, vow_dgram *ret[2]); /* as vow_un
  * receive   fulfils with a vow_packet: 1 to max bytes and the descriptors that came with
  *           them; no bytes: the end of the stream. Where descriptors were lost because this
  *           process had no room for them, the packet is truncated; none of them leaks.
- *           Cancel-safe while it waits; a packet that is dropped closes its descriptors.
+ *           Cancel and drop lose nothing: a packet that nobody has seen comes again. Dropped
+ *           later it closes its descriptors.
  * Another write or read in flight: EBUSY; none may be started before these settle. A plain
  * vow_stream_read loses the descriptors that come with its bytes: the kernel closes them. */
 #define vow_unix_send(s, message) vow_unix_send_at(s, message, VOW_HERE)

@@ -26,11 +26,12 @@ struct waiter {
     vow_stream *sock; /* without a descriptor; NULL once delivered */
 };
 
-/* How many accepted streams are open. It outlives the listener when they do. */
+/* What accepted streams know of their listener. It outlives that when they do. */
 struct tally {
-    size_t refs; /* the listener's, and one an open stream */
-    size_t open;
-    vow_listener *listener; /* NULL once it is closed */
+    struct vow__stream_home home; /* of those that nobody has seen */
+    size_t refs;                  /* the listener's, and one of each that counts or may come back */
+    size_t open;                  /* with a limit: how many are */
+    vow_listener *listener;       /* NULL once it is closed */
 };
 
 struct vow_listener {
@@ -38,8 +39,9 @@ struct vow_listener {
     struct vow__watch watch; /* added while somebody waits, has room, and there is no pause */
     struct waiter *first, **end;
     struct vow__pause pause;
-    struct tally *tally; /* NULL: no limit */
-    size_t most;
+    vow_stream *back, **back_end; /* came home unseen; none while somebody waits */
+    struct tally *tally;
+    size_t most; /* 0: no limit */
     int fd;
     int reserve; /* a descriptor to be given up for turning a client away; -1: none */
     size_t shed;
@@ -68,7 +70,7 @@ static void reject_all(vow_listener *l, int code, const char *text)
     }
 }
 
-static bool has_room(const vow_listener *l) { return !l->tally || l->tally->open < l->most; }
+static bool has_room(const vow_listener *l) { return !l->most || l->tally->open < l->most; }
 
 static void watch(vow_listener *l)
 {
@@ -99,6 +101,54 @@ static void on_closed(void *data)
     forget_tally(t);
 }
 
+static struct tally *tally_of(struct vow__stream_home *home) { return (struct tally *)home; }
+
+static void seen(struct vow__stream_home *home) { forget_tally(tally_of(home)); }
+
+/* Takes s, which comes back unless somebody sees it. */
+static vow_value unseen(vow_listener *l, vow_stream *s)
+{
+    s->home = &l->tally->home;
+    l->tally->refs++;
+    return vow_stream_value(s);
+}
+
+/* The kernel is not asked any more. */
+static void nobody_waits(vow_listener *l)
+{
+    vow__watch_stop(l->member.loop, &l->watch);
+    vow__pause_stop(&l->pause);
+}
+
+static void give_back(struct vow__stream_home *home, vow_stream *s)
+{
+    struct tally *t = tally_of(home);
+    vow_listener *l = t->listener;
+    struct waiter *w = l ? l->first : NULL;
+    if (w) {
+        leave_list(w);
+        vow_resolve(w->resolver, unseen(l, s));
+        if (!l->first)
+            nobody_waits(l);
+    } else if (l) {
+        s->next = NULL;
+        *l->back_end = s;
+        l->back_end = &s->next;
+    } else {
+        vow_stream_unref(s);
+    }
+    forget_tally(t);
+}
+
+static vow_stream *take_back(vow_listener *l)
+{
+    vow_stream *s = l->back;
+    l->back = s->next;
+    if (!l->back)
+        l->back_end = &l->back;
+    return s;
+}
+
 static void deliver(vow_listener *l, int fd)
 {
     struct waiter *w = l->first;
@@ -106,12 +156,12 @@ static void deliver(vow_listener *l, int fd)
     leave_list(w);
     w->sock = NULL;
     vow__stream_set_fd(s, fd);
-    if (l->tally) {
+    if (l->most) {
         l->tally->refs++;
         l->tally->open++;
         vow__stream_on_close(s, on_closed, l->tally);
     }
-    vow_resolve(w->resolver, vow_stream_value(s));
+    vow_resolve(w->resolver, unseen(l, s));
 }
 
 static void on_pause_over(void *data, int failed)
@@ -204,10 +254,8 @@ static void stop(void *data)
     struct waiter *w = data;
     vow_listener *l = w->listener;
     leave_list(w);
-    if (l->first)
-        return;
-    vow__watch_stop(l->member.loop, &l->watch);
-    vow__pause_stop(&l->pause);
+    if (!l->first)
+        nobody_waits(l);
 }
 
 static void destroy(void *data)
@@ -224,6 +272,8 @@ vow_promise *vow_accept_at(vow_listener *l, const char *where)
     vow_promise *p = vow__refused(loop, where);
     if (p)
         return p;
+    if (l->back)
+        return vow_resolved_at(loop, unseen(l, take_back(l)), where);
     struct waiter *w = vow__alloc_zeroed(sizeof *w);
     if (w)
         w->sock = vow__stream_of_sock(loop);
@@ -254,8 +304,8 @@ static void give_events_back(struct vow__member *member)
 static vow_listener *new_listener(vow_loop *loop, const vow_listen_options *o)
 {
     vow_listener *l = vow__alloc_zeroed(sizeof *l);
-    struct tally *t = o->most ? vow__alloc_zeroed(sizeof *t) : NULL;
-    if (!l || (o->most && !t)) {
+    struct tally *t = vow__alloc_zeroed(sizeof *t);
+    if (!l || !t) {
         vow__free(l);
         vow__free(t);
         return NULL;
@@ -263,10 +313,10 @@ static vow_listener *new_listener(vow_loop *loop, const vow_listen_options *o)
     l->fd = -1;
     l->reserve = -1;
     l->end = &l->first;
+    l->back_end = &l->back;
     l->most = o->most;
     l->tally = t;
-    if (t)
-        *t = (struct tally){1, 0, l};
+    *t = (struct tally){{give_back, seen}, 1, 0, l};
     l->pause = (struct vow__pause){
         .first = FIRST_PAUSE_MS, .most = LONGEST_PAUSE_MS, .over = on_pause_over, .data = l};
     vow__member_join(&l->member, loop, give_events_back);
@@ -327,10 +377,10 @@ vow_listener *vow_listener_close(vow_listener *l)
     vow__pause_stop(&l->pause);
     vow__watch_done(l->member.loop, &l->watch);
     vow__member_leave(&l->member);
-    if (l->tally) {
-        l->tally->listener = NULL;
-        forget_tally(l->tally);
-    }
+    while (l->back)
+        vow_stream_unref(take_back(l));
+    l->tally->listener = NULL;
+    forget_tally(l->tally);
     if (l->fd >= 0 && l->process == getpid())
         vow__address_unlink(&l->address);
     if (l->fd >= 0)

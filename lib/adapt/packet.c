@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "value/buf.h"
 #include "value/error.h"
+#include "value/value.h"
 
 #ifndef MSG_CMSG_CLOEXEC
 #define MSG_CMSG_CLOEXEC 0
@@ -122,6 +124,7 @@ static void see(void *object)
     vow_dgram *home = p->home;
     p->home = NULL;
     vow_dgram_unref(home);
+    vow__seen_counted(vow_buf_value(p->buf));
 }
 
 static void *ref(void *object) { return vow_packet_ref(object); }
@@ -180,6 +183,9 @@ vow_packet *vow_packet_unref(vow_packet *p)
         p->count = 1;
         vow__dgram_give_back(home, p);
         vow_dgram_unref(home);
+    } else if (vow__buf_home(p->buf)) {
+        p->count = 1;
+        vow__unix_give_back(p);
     } else {
         vow__packet_free(p);
     }

@@ -19,7 +19,8 @@ union vow__fds_room {
 
 struct vow_packet {
     size_t count;
-    vow_dgram *home;  /* a reference of where it goes unless somebody sees it; or NULL */
+    vow_dgram *home;  /* a reference of where it goes unless somebody sees it; or NULL. (What a
+                         stream gave goes where its bytes go.) */
     uint64_t number;  /* of all that were received there: keeps their order */
     vow_packet *next; /* while it is home */
     vow_buf *buf;
@@ -31,14 +32,17 @@ struct vow_packet {
 
 /* Room for `size` bytes and `fds` descriptors; NULL: no memory. */
 vow_packet *vow__packet_new(size_t size, size_t fds);
-/* recvmsg into it, made for as many bytes and descriptors. 0 or an errno number. May move *packet to where its descriptors need less room. */
+/* recvmsg into it, made for as many bytes and descriptors. 0 or an errno number. May move
+ * *packet to where its descriptors need less room. */
 int vow__packet_receive(vow_packet **packet, int fd);
 void vow__packet_free(vow_packet *p); /* wherever it belongs */
 
 /* sendmsg with the message's bytes and descriptors; 0 or the errno number, *ret_sent bytes. */
 int vow__message_send(int fd, const vow_message *m, size_t *ret_sent);
 
-/* dgram.c: takes p, which nobody has seen, into its home again. */
+/* Take p, which nobody has seen, to where it was received. dgram_receive.c; unix_fds.c: where
+ * its bytes belong. */
 void vow__dgram_give_back(vow_dgram *home, vow_packet *p);
+void vow__unix_give_back(vow_packet *p);
 
 #endif

@@ -13,12 +13,36 @@ static void *ref(void *object) { return vow_stream_ref(object); }
 static void unref(void *object) { vow_stream_unref(object); }
 static size_t count(const void *object) { return ((const vow_stream *)object)->count; }
 
-static const vow_type stream_type = {
-    .size = sizeof(vow_type), .name = "stream", .ref = ref, .unref = unref, .count = count};
+static void see(void *object)
+{
+    vow_stream *s = object;
+    struct vow__stream_home *home = s->home;
+    s->home = NULL;
+    if (home)
+        home->seen(home);
+}
 
-const vow_type *vow_stream_type(void) { return &stream_type; }
-vow_value vow_stream_value(vow_stream *s) { return vow_of(&stream_type, s); }
-vow_stream *vow_stream_of(vow_value v) { return vow_as(v, &stream_type); }
+static const struct vow__homing_type stream_type = {.type = {.size = sizeof(vow_type),
+                                                             .kind = VOW__HOMING,
+                                                             .name = "stream",
+                                                             .ref = ref,
+                                                             .unref = unref,
+                                                             .count = count},
+                                                    .seen = see};
+
+const vow_type *vow_stream_type(void) { return &stream_type.type; }
+
+vow_value vow_stream_value(vow_stream *s)
+{
+    return s ? (vow_value){.type = &stream_type.type, .as.p = s} : vow_none();
+}
+
+vow_stream *vow_stream_of(vow_value v)
+{
+    vow_stream *s = vow_as(v, &stream_type.type);
+    see(s);
+    return s;
+}
 
 /* The loop has rejected everything in flight. */
 static void detach(struct vow__member *member)
@@ -36,6 +60,7 @@ vow_stream *vow__stream_new(vow_loop *loop, const vow_transport *transport, size
     s->transport = transport;
     s->object = s + 1;
     s->count = 1;
+    s->in.home.give_back = vow__stream_give_back;
     vow__member_join(&s->member, loop, detach);
     return s;
 }
@@ -137,6 +162,12 @@ vow_stream *vow_stream_unref(vow_stream *s)
     if (!s || --s->count > 0)
         return NULL;
     s->count = 1; /* for what closing does */
+    struct vow__stream_home *home = s->home;
+    if (home) {
+        s->home = NULL;
+        home->give_back(home, s);
+        return NULL;
+    }
     vow_stream_close(s);
     vow__member_leave(&s->member);
     vow__free(s);

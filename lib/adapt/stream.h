@@ -17,9 +17,16 @@
 
 #include "loop/watch.h"
 #include "value/buf.h"
+#include "vow/packet.h"
 #include "vow/transport.h"
 
 struct vow__pump;
+
+/* Where a stream that was delivered goes when it is let go before anybody has seen it. */
+struct vow__stream_home {
+    void (*give_back)(struct vow__stream_home *home, vow_stream *s); /* takes s, exclusive */
+    void (*seen)(struct vow__stream_home *home);                     /* it does not come back */
+};
 
 enum vow__reading { READ_SOME, READ_EXACT, READ_UNTIL };
 enum vow__writing { WRITE_ALL, WRITE_SOME, WRITE_END };
@@ -28,6 +35,8 @@ struct vow_stream {
     struct vow__member member;
     const vow_transport *transport;
     void *object;
+    struct vow__stream_home *home; /* until it is seen; or NULL */
+    vow_stream *next;              /* while it is home */
     size_t count; /* references */
     int waiting;  /* for which sides the transport is waited for: VOW_READ, VOW_WRITE */
     struct {
@@ -37,6 +46,8 @@ struct vow_stream {
         size_t from, to;
         vow_buf *back; /* has come back, and belongs before the kept bytes; or NULL */
         struct vow__home home; /* of what was delivered last */
+        struct vow__passing *receiver; /* waits for bytes and descriptors beside them; or NULL */
+        vow_packet *parcel; /* descriptors whose bytes have come back, without a buf; or NULL */
         size_t scanned; /* READ_UNTIL: bytes behind `from` without a delimiter */
         size_t size;    /* asked for: most, or exactly so many */
         size_t guess;   /* what the next READ_SOME may bring: the last ones decide */
@@ -88,11 +99,18 @@ static inline uint8_t *vow__stream_bytes(const vow_stream *s)
 ssize_t vow__stream_fill(vow_stream *s, size_t total);
 void vow__stream_used(vow_stream *s, size_t n);
 bool vow__stream_join(vow_stream *s);
+/* n kept bytes as a value, which come back should nobody see them. */
+vow_value vow__stream_take(vow_stream *s, size_t n);
+void vow__stream_give_back(struct vow__home *home, vow_buf *b);
 
 /* It is worth trying again. */
 void vow__stream_read_on(vow_stream *s);
 void vow__stream_write_on(vow_stream *s);
 void vow__pump_on(struct vow__pump *pump, int side);
+
+/* unix_fds.c: there may be something for the receiver; the descriptors that came back go. */
+void vow__unix_receive_on(struct vow__passing *receiver);
+void vow__unix_forget(vow_stream *s);
 
 /* It leaves, and the first kept bytes of where it reads have been written after all. */
 void vow__pump_wrote(struct vow__pump *pump, size_t bytes);

@@ -89,8 +89,7 @@ static vow_buf *take_bytes(vow_stream *s, size_t n)
     return b;
 }
 
-/* Delivers n kept bytes; they come back should nobody see them. */
-static vow_value take(vow_stream *s, size_t n)
+vow_value vow__stream_take(vow_stream *s, size_t n)
 {
     vow_buf *b = n > 0 ? take_bytes(s, n) : vow_buf_new(0);
     if (b && n > 0)
@@ -130,7 +129,7 @@ static bool find_line(vow_stream *s, vow_value *ret)
         have > seen ? memchr(vow__stream_bytes(s) + seen, s->in.delimiter, have - seen) : NULL;
     s->in.scanned = have;
     if (end)
-        *ret = take(s, (size_t)(end - vow__stream_bytes(s)) + 1);
+        *ret = vow__stream_take(s, (size_t)(end - vow__stream_bytes(s)) + 1);
     else if (have == s->in.size)
         *ret = failure(s, EMSGSIZE, ": no delimiter in as many bytes as are allowed");
     return end || have == s->in.size;
@@ -143,7 +142,7 @@ static bool decided(vow_stream *s, vow_value *ret)
         return find_line(s, ret);
     if (s->in.kind == READ_EXACT ? vow__stream_kept(s) < s->in.size : vow__stream_kept(s) == 0)
         return false;
-    *ret = take(s, smaller(vow__stream_kept(s), s->in.size));
+    *ret = vow__stream_take(s, smaller(vow__stream_kept(s), s->in.size));
     return true;
 }
 
@@ -174,7 +173,7 @@ static void learn(vow_stream *s, size_t got, size_t asked)
 static vow_value at_end(vow_stream *s)
 {
     if (s->in.kind == READ_SOME)
-        return take(s, 0);
+        return vow__stream_take(s, 0);
     return failure(s, ECONNRESET, ": the stream ended in the middle");
 }
 
@@ -240,13 +239,15 @@ static bool try_read(vow_stream *s, bool worth_it, vow_value *ret)
 }
 
 /* The bytes may be what the next read, in flight already, waits for. */
-static void give_back(struct vow__home *home, vow_buf *b)
+void vow__stream_give_back(struct vow__home *home, vow_buf *b)
 {
     vow_stream *s = (vow_stream *)((char *)home - offsetof(vow_stream, in.home));
     vow_value outcome = vow__fail_ready(ENOMEM);
     s->in.back = b; /* the only one: nothing is delivered before they are joined */
     if (s->in.pump) {
         vow__pump_on(s->in.pump, VOW_READ);
+    } else if (s->in.receiver) {
+        vow__unix_receive_on(s->in.receiver);
     } else if (s->in.resolver && (!vow__stream_join(s) || decided(s, &outcome))) {
         vow__stream_rest(s, VOW_READ);
         finish(s, outcome);
@@ -299,7 +300,6 @@ static vow_promise *start(vow_stream *s, enum vow__reading kind, size_t size, co
     s->in.size = size;
     s->in.scanned = 0;
     s->in.where = where;
-    s->in.home.give_back = give_back;
     vow_value outcome;
     if (decided_at_once(s, &outcome)) {
         vow_resolve(resolver, outcome);
@@ -337,5 +337,6 @@ void vow__stream_end_read(vow_stream *s)
         finish(s, failure(s, ECANCELED, ": the stream was closed"));
     vow__home_forget(&s->in.home);
     s->in.back = vow_buf_unref(s->in.back);
+    vow__unix_forget(s);
     free_kept(s);
 }

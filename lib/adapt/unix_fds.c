@@ -11,23 +11,44 @@
 #include "vow/ready.h"
 #include "vow/unix.h"
 
-struct passing {
+struct vow__passing {
     vow_stream *stream; /* a reference */
+    vow_resolver *resolver;
+    vow_promise *ready; /* until the descriptor is; or NULL */
     const char *where;
     bool sending;
     vow_message message; /* sending: what is left of it */
     size_t size;         /* of all of it; receiving: most bytes */
 };
 
+static void ends(struct vow__passing *op)
+{
+    op->ready = vow_unref(op->ready);
+    op->resolver = NULL;
+    if (!op->sending)
+        op->stream->in.receiver = NULL;
+}
+
+static void stop(void *op) { ends(op); }
+
 static void destroy(void *data)
 {
-    struct passing *op = data;
+    struct vow__passing *op = data;
+    if (op->resolver)
+        ends(op); /* the loop closes */
     vow_stream_unref(op->stream);
     vow__free(op);
 }
 
+static void settle(struct vow__passing *op, vow_value outcome)
+{
+    vow_resolver *resolver = op->resolver;
+    ends(op);
+    vow_resolve(resolver, outcome);
+}
+
 /* 0: all is sent. Or an errno number. */
-static int send_on(struct passing *op, vow_value *ret)
+static int send_on(struct vow__passing *op, vow_value *ret)
 {
     vow_message *m = &op->message;
     size_t n;
@@ -43,55 +64,131 @@ static int send_on(struct passing *op, vow_value *ret)
     return 0;
 }
 
-static int receive(struct passing *op, vow_value *ret)
+void vow__unix_forget(vow_stream *s)
 {
+    if (s->in.parcel)
+        vow__packet_free(s->in.parcel);
+    s->in.parcel = NULL;
+}
+
+static int receive(struct vow__passing *op, vow_value *ret)
+{
+    vow_stream *s = op->stream;
     vow_packet *p = vow__packet_new(op->size, VOW__MOST_FDS);
     if (!p)
         return ENOMEM;
-    int failed = vow__packet_receive(&p, vow_stream_fd(op->stream));
+    int failed = vow__packet_receive(&p, vow_stream_fd(s));
     if (failed) {
         vow__packet_free(p);
         return failed;
     }
+    vow__unix_forget(s); /* their bytes were read without them */
     p->from.size = 0;
+    if (vow_buf_size(p->buf) > 0)
+        vow__buf_taken_from(p->buf, &s->in.home);
     *ret = vow_packet_value(p);
     return 0;
 }
 
-/* The outcome, or a promise of it. The wait is vow_ready's, which hears of it when the stream
- * is closed. */
-static vow_value go_on(vow_value ready, void *data)
+/* Bytes that the stream had read already, or that came back, with what came beside them then;
+ * what came beside those that were read is gone. */
+static int take_kept(struct vow__passing *op, vow_value *ret)
 {
-    (void)ready;
-    struct passing *op = data;
-    vow_value outcome;
-    int failed = op->sending ? send_on(op, &outcome) : receive(op, &outcome);
-    if (!failed)
-        return outcome;
-    if (failed != EAGAIN && failed != EWOULDBLOCK)
-        return vow_fail_at(op->where, vow_errno_domain(), failed,
-                           op->sending ? "send descriptors" : "receive descriptors");
+    vow_stream *s = op->stream;
+    size_t have = vow__stream_kept(s);
+    vow_packet *p = s->in.parcel ? s->in.parcel : vow__packet_new(0, 0);
+    vow_value bytes = p ? vow__stream_take(s, have < op->size ? have : op->size) : vow_none();
+    if (!p || vow_is_error(bytes)) {
+        if (p && !s->in.parcel)
+            vow__packet_free(p);
+        return ENOMEM;
+    }
+    s->in.parcel = NULL;
+    vow_buf_unref(p->buf);
+    p->buf = bytes.as.p;
+    *ret = vow_packet_value(p);
+    return 0;
+}
+
+void vow__unix_give_back(vow_packet *p)
+{
+    struct vow__home *home = vow__buf_home(p->buf);
+    vow_stream *s = (vow_stream *)((char *)home - offsetof(vow_stream, in.home));
+    vow_buf *buf = p->buf;
+    p->buf = NULL;
+    vow__unix_forget(s);
+    s->in.parcel = p;
+    vow_buf_unref(buf); /* goes home, where a receiver may wait */
+}
+
+static void go_on(struct vow__passing *op);
+
+static vow_value on_ready(vow_value v, void *data)
+{
+    struct vow__passing *op = data;
+    op->ready = vow_unref(op->ready);
+    if (vow_is_error(v))
+        settle(op, vow_keep(v));
+    else
+        go_on(op);
+    return vow_none();
+}
+
+/* The wait is vow_ready's, which hears of it when the stream is closed. */
+static void wait(struct vow__passing *op)
+{
     vow_promise *p = vow_ready_at(op->stream->member.loop, vow_stream_fd(op->stream),
                                   op->sending ? VOW_WRITE : VOW_READ, op->where);
-    return vow_promise_value(vow_then_at(p, go_on, op, NULL, op->where));
+    op->ready = vow_handle_at(p, on_ready, op, NULL, op->where);
+    if (!vow__settled(op->ready))
+        return;
+    vow_mark_handled(op->ready);
+    settle(op, vow__fail_ready(ENOMEM));
+}
+
+static void go_on(struct vow__passing *op)
+{
+    vow_stream *s = op->stream;
+    vow_value outcome;
+    int failed;
+    if (op->sending)
+        failed = send_on(op, &outcome);
+    else if (!vow__stream_join(s))
+        failed = ENOMEM;
+    else
+        failed = vow__stream_kept(s) > 0 ? take_kept(op, &outcome) : receive(op, &outcome);
+    if (failed == EAGAIN || failed == EWOULDBLOCK)
+        wait(op);
+    else if (failed)
+        settle(op, vow_fail_at(op->where, vow_errno_domain(), failed,
+                               op->sending ? "send descriptors" : "receive descriptors"));
+    else
+        settle(op, outcome);
+}
+
+void vow__unix_receive_on(struct vow__passing *receiver)
+{
+    receiver->ready = vow_unref(receiver->ready);
+    go_on(receiver);
 }
 
 /* The promise comes first: without it nothing may be sent or taken. */
-static vow_promise *start(vow_stream *s, const struct passing *what)
+static vow_promise *start(vow_stream *s, const struct vow__passing *what)
 {
     vow_loop *loop = s->member.loop;
-    struct passing *op = vow__alloc(sizeof *op);
+    vow_promise *p;
+    struct vow__passing *op = vow__alloc(sizeof *op);
     if (!op)
         return vow__op_no_memory(loop);
     *op = *what;
     op->stream = vow_stream_ref(s);
-    vow_resolver *resolver;
-    vow_promise *p = vow_promise_new_at(loop, &resolver, op->where);
-    p = vow_attach(p, op, destroy); /* the last that can fail */
-    if (vow__settled(p))
-        vow_resolver_drop(resolver);
-    else
-        vow_resolve(resolver, go_on(vow_none(), op));
+    vow_resolver *resolver = vow__op_begin(loop, op, stop, destroy, op->where, &p);
+    if (!resolver)
+        return p;
+    op->resolver = resolver;
+    if (!op->sending)
+        s->in.receiver = op;
+    go_on(op);
     return p;
 }
 
@@ -102,31 +199,19 @@ vow_promise *vow_unix_send_at(vow_stream *s, const vow_message *message, const c
         return refused;
     if (message->size == 0 || message->fd_count > VOW__MOST_FDS)
         return vow__op_failed(s->member.loop, EINVAL, "send descriptors", where);
-    struct passing op = {
+    struct vow__passing op = {
         .where = where, .sending = true, .message = *message, .size = message->size};
     op.message.to = NULL;
     return start(s, &op);
-}
-
-/* Bytes that the stream had read already: whatever came with them is gone. */
-static vow_value as_packet(vow_value v, void *data)
-{
-    (void)data;
-    vow_packet *p = vow__packet_new(0, 0);
-    if (!p)
-        return vow__fail_ready(ENOMEM);
-    vow_buf_unref(p->buf);
-    p->buf = vow_buf_ref(vow_buf_of(v));
-    return vow_packet_value(p);
 }
 
 vow_promise *vow_unix_receive_at(vow_stream *s, size_t max, const char *where)
 {
     VOW_CHECK(max > 0, "vow_unix_receive at %s: no bytes are asked for", where);
     vow_promise *refused = vow__stream_refused(s, s->in.resolver, "receive descriptors", where);
+    if (!refused && s->in.receiver)
+        refused = vow__op_failed(s->member.loop, EBUSY, "receive descriptors", where);
     if (refused)
         return refused;
-    if (vow__stream_kept(s) > 0 || s->in.back)
-        return vow_then_at(vow_stream_read_at(s, max, where), as_packet, NULL, NULL, where);
-    return start(s, &(struct passing){.where = where, .size = max});
+    return start(s, &(struct vow__passing){.where = where, .size = max});
 }

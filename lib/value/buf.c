@@ -126,6 +126,8 @@ void vow__buf_taken_from(vow_buf *b, struct vow__home *home)
     b->home = home;
 }
 
+struct vow__home *vow__buf_home(const vow_buf *b) { return b->is_slice ? NULL : b->home; }
+
 void vow__home_forget(struct vow__home *home)
 {
     if (home->latest != NULL)

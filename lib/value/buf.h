@@ -18,6 +18,8 @@ struct vow__home {
 /* buf was taken from home; the one before it, if it is still on its way, cannot come back
  * in order any more. */
 void vow__buf_taken_from(vow_buf *buf, struct vow__home *home);
+/* Where it goes when it is released unseen; NULL: nowhere. */
+struct vow__home *vow__buf_home(const vow_buf *buf);
 /* Home moves or goes, or its latest buffer is seen. */
 void vow__home_forget(struct vow__home *home);
 
