@@ -8,7 +8,6 @@
  *     signal 23 came
  *     timed out after 20 ms: wait for signal 28: Operation canceled
  */
-#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,45 +21,47 @@ struct waiting {
 
 static void on_signal(evutil_socket_t number, short what, void *data)
 {
-    struct waiting *waiting = data;
     (void)what;
-    vow_resolve(waiting->resolver, vow_v(number)); /* waiting is destroyed: touch it no more */
+    vow_resolve(((struct waiting *)data)->resolver, vow_v(number)); /* destroys data */
 }
 
 static void stop(void *data) /* cancelled or dropped: on_signal must not be called any more */
 {
-    struct waiting *waiting = data;
-    event_del(waiting->event);
+    event_del(((struct waiting *)data)->event);
+}
+
+static void freed(struct event *event, void *waiting)
+{
+    (void)event;
+    free(waiting);
 }
 
 static void destroy(void *data) /* settled or stopped */
-{
-    struct waiting *waiting = data;
-    if (waiting->event != NULL)
-        event_free(waiting->event);
-    free(waiting);
+{ /* perhaps inside on_signal: libevent looks at a signal's event once more when that returns */
+    event_free_finalize(0, ((struct waiting *)data)->event, freed);
 }
 
 static vow_promise *next_signal(vow_loop *loop, int number)
 {
-    struct waiting *waiting = calloc(1, sizeof *waiting);
-    if (waiting == NULL)
+    struct waiting *w = calloc(1, sizeof *w);
+    if (w != NULL)
+        w->event = event_new(vow_loop_base(loop), number, EV_SIGNAL, on_signal, w);
+    if (w == NULL || w->event == NULL) {
+        free(w);
         return vow_rejected(loop, vow_error_new(vow_errno_domain(), ENOMEM, NULL));
-    vow_promise *p = vow_promise_new(loop, &waiting->resolver);
-    vow_on_stop(waiting->resolver, stop, waiting, destroy);
-    waiting->event = event_new(vow_loop_base(loop), number, EV_SIGNAL, on_signal, waiting);
-    if (waiting->event == NULL || event_add(waiting->event, NULL) != 0)
-        vow_reject(waiting->resolver, vow_error_new(vow_errno_domain(), EINVAL, NULL));
+    }
+    vow_promise *p = vow_promise_new(loop, &w->resolver);
+    vow_on_stop(w->resolver, stop, w, destroy);
+    if (event_add(w->event, NULL) != 0)
+        vow_reject(w->resolver, vow_error_new(vow_errno_domain(), EINVAL, NULL));
     return vow_context(p, "wait for signal %d", number);
 }
 
 int main(void)
 {
     vow_loop *loop = vow_loop_new();
-    if (loop == NULL) {
-        perror("vow_loop_new");
-        return 1;
-    }
+    if (loop == NULL)
+        return perror("vow_loop_new"), 1;
     vow_promise *waits[] = {next_signal(loop, SIGURG),
                             vow_timeout(next_signal(loop, SIGWINCH), 20)};
     raise(SIGURG);

@@ -68,7 +68,7 @@ VOW_API vow_signals *vow_signals_new(vow_loop *loop, const int *numbers, size_t 
  * kept in order; of more, vow_signals_missed counts those that are not given. (The system
  * itself keeps one of each kind until it is delivered, and all of SIGRTMIN to SIGRTMAX.)
  * Cancel-safe: a cancelled one takes no signal. One of _info that had its signal, but is let
- * go before any handler saw it, gives it back to the stream. */
+ * go before any handler saw it, gives it back to the stream; a number cannot come back. */
 #define vow_signals_next(s) vow_signals_next_at(s, VOW_HERE)
 #define vow_signals_next_info(s) vow_signals_next_info_at(s, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_signals_next_at(vow_signals *s, const char *where);
