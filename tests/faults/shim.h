@@ -5,9 +5,9 @@
  *
  * While it is on, 20 % of all calls are interrupted or, where the kernel could, refused for now
  * (EINTR, EAGAIN), and half of the other transfers are cut short, down to one byte. What no
- * kernel does it does not do either: datagrams stay whole, a blocking descriptor is not refused,
- * and a write that wakes somebody (an eventfd, a few bytes into a pipe by write) does not fail,
- * because it does not wait.
+ * kernel does it does not do either: datagrams stay whole; what blocks is not refused, nor is
+ * an inotify or an eventfd that has something; and a write that wakes somebody (to an eventfd,
+ * a few bytes into a pipe by write) does not fail, because it does not wait.
  */
 #ifndef VOW_TESTS_FAULTS_SHIM_H
 #define VOW_TESTS_FAULTS_SHIM_H
@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -36,8 +37,8 @@ static struct faults {
     atomic_uint dice; /* never 0; two threads may roll the same, never mind */
     /* How some systems are: what RWF_NOWAIT asks for is refused; files have no ranges that
      * are copied in the kernel; a connect that goes on is never called interrupted; what was
-     * written to a pipe as one piece is read as one. */
-    atomic_bool no_nowait, no_ranges, whole_connect, whole_pipes;
+     * written to a pipe as one piece is read as one; a request's head is sent at once. */
+    atomic_bool no_nowait, no_ranges, whole_connect, whole_pipes, whole_head;
     /* What was done while it was on: calls, those that failed here, those that the kernel
      * itself refused for now, and turns of a loop. */
     atomic_uint calls, injected, idle, turns;
@@ -83,8 +84,9 @@ static struct kind kind_of(int fd, int flags)
         return (struct kind){type == SOCK_STREAM && !(flags & MSG_PEEK), !waits};
     if (S_ISREG(s.st_mode))
         return (struct kind){true, false};
-    return (struct kind){S_ISFIFO(s.st_mode) && !faults.whole_pipes,
-                         !waits}; /* an eventfd, inotify: whole */
+    if (S_ISFIFO(s.st_mode))
+        return (struct kind){!faults.whole_pipes, !waits};
+    return (struct kind){false, false};
 }
 
 /* True: the call fails, errno says how. */
@@ -172,8 +174,10 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
-    return disturb(fd, flags, &size) ? -1
-                                     : noted(syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0));
+    bool is_head = size > 4 && (!memcmp(bytes, "PUT ", 4) || !memcmp(bytes, "POST", 4));
+    if (!(is_head && faults.whole_head) && disturb(fd, flags, &size))
+        return -1;
+    return noted(syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0));
 }
 
 /* libc declares some of these in a way of its own. */
