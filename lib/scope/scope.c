@@ -311,14 +311,15 @@ vow_scope *vow_scope_free(vow_scope *scope)
 
 void vow_scope_add_at(vow_scope *scope, vow_promise *p, const char *where)
 {
-    VOW_CHECK(vow_loop_of(p) == scope->loop, "vow_scope_add at %s: a promise of another loop",
-              where);
+    vow_loop *loop = scope->loop;
+    VOW_CHECK(vow_loop_of(p) == loop, "vow_scope_add at %s: a promise of another loop", where);
     vow__scope_ref(scope);
     if (VOW_UNLIKELY(!vow__combine_add(scope->children, p, SCOPE_CHILD, where)))
         vow__scope_refused(scope);
     else if (scope->over)
-        vow__cancel(scope->loop, p); /* an element keeps its input */
+        vow__cancel(loop, p); /* an element keeps its input */
     vow__scope_unref(scope);
+    vow__finish(loop);
 }
 
 void vow_scope_cancel(vow_scope *scope)
@@ -374,5 +375,6 @@ vow_promise *vow_within_at(vow_scope *scope, vow_promise *p, const char *where)
         return c;
     scope->told = true;
     vow__ties_end(&scope->ties, vow_error_value(scope->error), false);
+    vow__finish(vow__loop_of(c));
     return c;
 }

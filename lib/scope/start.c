@@ -84,10 +84,21 @@ void vow__scope_starter_came(vow_scope *scope)
     vow_detach_at(p, NULL, NULL, NULL, own.where);
 }
 
+/* The end of a public call. */
+static void start_and_finish(vow_scope *scope)
+{
+    vow_loop *loop = scope->loop;
+    vow__scope_ref(scope);
+    vow__scope_start_some(scope);
+    vow__scope_unref(scope);
+    vow__finish(loop);
+}
+
 void vow_scope_start_at(vow_scope *scope, vow_step_fn *fn, void *data, vow_destroy_fn *destroy,
                         const char *where)
 {
-    vow__check_loop(scope->loop, "vow_scope_start");
+    vow_loop *loop = scope->loop;
+    vow__check_loop(loop, "vow_scope_start");
     struct vow__start *s = scope->over ? NULL : vow__alloc(sizeof *s);
     if (!s) {
         vow__scope_ref(scope);
@@ -96,6 +107,7 @@ void vow_scope_start_at(vow_scope *scope, vow_step_fn *fn, void *data, vow_destr
         if (!scope->over)
             vow__scope_failed(scope, vow__fail_ready(ENOMEM));
         vow__scope_unref(scope);
+        vow__finish(loop);
         return;
     }
     *s = (struct vow__start){NULL, fn, data, destroy, where};
@@ -104,16 +116,12 @@ void vow_scope_start_at(vow_scope *scope, vow_step_fn *fn, void *data, vow_destr
     else
         scope->first_start = s;
     scope->last_start = s;
-    vow__scope_ref(scope);
-    vow__scope_start_some(scope);
-    vow__scope_unref(scope);
+    start_and_finish(scope);
 }
 
 void vow_scope_limit(vow_scope *scope, size_t most)
 {
     vow__check_loop(scope->loop, "vow_scope_limit");
     scope->limit = most;
-    vow__scope_ref(scope);
-    vow__scope_start_some(scope);
-    vow__scope_unref(scope);
+    start_and_finish(scope);
 }

@@ -117,10 +117,13 @@ vow_owner *vow_owner_free(vow_owner *owner)
 {
     if (!owner)
         return NULL;
-    if (owner->ties.first)
-        vow__check_loop(owner->loop, "vow_owner_free");
+    vow_loop *loop = owner->ties.first ? owner->loop : NULL; /* else it may be gone */
+    if (loop)
+        vow__check_loop(loop, "vow_owner_free");
     vow__ties_end(&owner->ties, vow__fail_ready(ECANCELED), true);
     vow__free(owner);
+    if (loop)
+        vow__finish(loop);
     return NULL;
 }
 

@@ -194,6 +194,7 @@ void m_scope_add(struct model *m, struct m_scope *s, struct m_promise *p)
     else if (s->over)
         m_cancel_inside(m, p);
     m_scope_unref(m, s);
+    m_finish(m);
 }
 
 /* Life. */

@@ -78,6 +78,7 @@ void m_scope_start(struct model *m, struct m_scope *s, uint32_t who, bool destro
         m_scope_start_some(m, s);
     }
     m_scope_unref(m, s);
+    m_finish(m);
 }
 
 void m_scope_limit(struct model *m, struct m_scope *s, size_t most)
@@ -86,4 +87,5 @@ void m_scope_limit(struct model *m, struct m_scope *s, size_t most)
     s->limit = most;
     m_scope_start_some(m, s);
     m_scope_unref(m, s);
+    m_finish(m);
 }

@@ -55,6 +55,7 @@ struct m_promise *m_within(struct model *m, struct m_scope *s, struct m_promise 
     if (s->over && !m_settled(c)) {
         s->told = true;
         m_end_ties(m, &s->ties, s->error, false);
+        m_finish(m);
     }
     return c;
 }
@@ -75,4 +76,5 @@ struct m_promise *m_own(struct model *m, struct m_owner *o, struct m_promise *p)
 void m_owner_free(struct model *m, struct m_owner *o)
 {
     m_end_ties(m, &o->ties, m_ready(m, ECANCELED), true);
+    m_finish(m);
 }

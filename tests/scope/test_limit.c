@@ -348,3 +348,37 @@ TEST(a_start_that_is_destroyed_unrun_may_free_its_scope)
     EQ_TRACE(seen, "a-stopped");
     vow_poll(loop);
 }
+
+/* A stop hook may end the loop: at the end of the call in which it runs. */
+static vow_promise *closes_when_stopped(vow_loop *own, vow_destroy_fn *close)
+{
+    vow_resolver *r;
+    vow_promise *p = vow_promise_new(own, &r);
+    vow_on_stop(r, close, own, NULL);
+    return p;
+}
+static void close_it(void *own) { EQ_UINT(vow_loop_close(own), 0); }
+
+TEST(a_loop_that_a_stop_hook_closes_is_closed_when_the_call_returns)
+{
+    for (int call = 0; call < 3; call++) {
+        vow_loop *own = vow_loop_new();
+        vow_scope *scope = vow_scope_new(own, VOW_FAIL_FAST);
+        vow_owner *owner = vow_owner_new(own);
+        vow_promise *p = closes_when_stopped(own, close_it), *other = pending(own);
+        if (call < 2)
+            vow_scope_cancel(scope);
+        else
+            p = vow_own(owner, p);
+        if (call == 0)
+            vow_scope_add(scope, p);
+        else if (call == 1)
+            p = vow_within(scope, p);
+        vow_owner_free(owner);
+        EQ_INT(vow_error_code(vow_error_of(other)), VOW_ECLOSED);
+        vow_unref(call > 0 ? p : NULL);
+        vow_unref(other);
+        vow_scope_free(scope);
+        vow_loop_free(own);
+    }
+}
