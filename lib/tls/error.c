@@ -81,8 +81,6 @@ static bool is_alert(int reason)
 static int code_of(unsigned long entry)
 {
     int reason = ERR_GET_REASON(entry);
-    if (ERR_GET_LIB(entry) != ERR_LIB_SSL)
-        return VOW_TLS_EPROTOCOL;
     if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return VOW_TLS_ETRUNCATED;
     if (is_plain(reason))

@@ -2,6 +2,8 @@
  *
  * Clients that mean no good, and handlers that do the unexpected, at the server.
  */
+#include <time.h>
+
 #include "http/peer.h"
 #include "vow/http.h"
 #include "vow/http_server.h"
@@ -206,7 +208,50 @@ TEST(a_reply_that_has_no_body_sends_none)
         char *body = strstr(got, "BODY");
         if (answers_in(got) != 2 || !body || strstr(body + 1, "BODY"))
             FAIL("%s gets\n%s", first[i], got);
+        char *size = strstr(got, "Content-Length: 4"); /* HEAD has one too */
+        EQ_INT(size && strstr(size + 1, "Content-Length: 4"), i == 2);
     }
+    vow_http_server_free(s);
+}
+
+static vow_value impossible(vow_http_incoming *in, void *data)
+{
+    (void)data;
+    vow_http_reply *reply = NULL;
+    vow_stream *ends[2];
+    switch (vow_http_incoming_path(in)[1]) {
+    case 'a':
+        reply = vow_http_reply_new(100);
+        break;
+    case 'b':
+        reply = vow_http_reply_new(1000);
+        break;
+    case 'c':
+        reply = vow_http_reply_new(200);
+        vow_http_reply_header(reply, "a b", "c");
+        break;
+    case 'd':
+        reply = vow_http_reply_new(200);
+        vow_http_reply_body(reply, NULL);
+        break;
+    default:
+        CHECK(vow_stream_pair(vow_current(), 10, ends) == 0);
+        vow_http_reply_header(NULL, "a", "b");
+        vow_http_reply_stream(NULL, ends[0], 1);
+        vow_stream_unref(ends[1]);
+    }
+    return vow_http_reply_value(reply);
+}
+
+TEST(a_reply_that_cannot_be_is_500)
+{
+    vow_http_server *s = serve(loop, impossible, NULL);
+    for (char c = 'a'; c < 'f'; c++) {
+        char request[100];
+        snprintf(request, sizeof request, "GET /%c HTTP/1.1\r\nConnection: close\r\n\r\n", c);
+        HAS_TEXT(exchange(loop, s, request, strlen(request)), "HTTP/1.1 500 ");
+    }
+    EXPECT_UNHANDLED(5);
     vow_http_server_free(s);
 }
 
@@ -246,6 +291,72 @@ TEST(a_request_is_there_while_its_promise_is_dropped)
     close(fd);
     UNTIL(held.dropped);
     EQ_TRACE(held.seen, "/dropped");
+    vow_http_server_free(s);
+}
+
+static void free_and_drop(void *data)
+{
+    vow_http_server_free(*(vow_http_server **)data);
+}
+
+static vow_value hold_server(vow_http_incoming *in, void *data)
+{
+    (void)in;
+    vow_resolver *resolver;
+    vow_promise *p = vow_promise_new(vow_current(), &resolver);
+    vow_on_stop(resolver, free_and_drop, data, NULL);
+    return vow_promise_value(p);
+}
+
+TEST(a_promise_that_is_dropped_may_free_the_server)
+{
+    for (int closing = 0; closing < 2; closing++) {
+        vow_loop *other = vow_loop_new();
+        vow_http_server *s;
+        s = serve(other, hold_server, &s);
+        int fd = net_connect(vow_http_server_port(s));
+        net_send(fd, "GET / HTTP/1.1\r\n\r\n");
+        for (int i = 0; i < 10; i++)
+            vow_poll(other);
+        if (closing)
+            vow_loop_close(other);
+        close(fd);
+        for (int i = 0; i < 10 && !closing; i++)
+            vow_poll(other);
+        vow_loop_free(other);
+    }
+}
+
+TEST(a_limit_of_a_closed_server_changes_nothing)
+{
+    vow_http_server *s = serve(loop, hello, NULL);
+    vow_loop_close(loop);
+    vow_http_server_limit(s, VOW_HTTP_BODY_BYTES, 1);
+    vow_http_server_free(s);
+}
+
+static vow_value much(vow_http_incoming *in, void *data)
+{
+    (void)in;
+    ++*(int *)data;
+    vow_buf *b = vow_buf_new(50000000);
+    memset(vow_buf_bytes(b), 'x', 50000000);
+    return vow_buf_value(b);
+}
+
+/* On libevent's clock: some milliseconds of real time. */
+TEST(who_takes_nothing_of_an_answer_is_cut_off)
+{
+    int called = 0;
+    vow_http_server *s = serve(loop, much, &called);
+    vow_http_server_limit(s, VOW_HTTP_WRITE_MS, 30);
+    int fd = net_connect(vow_http_server_port(s));
+    net_send(fd, "GET / HTTP/1.1\r\n\r\n");
+    UNTIL(called);
+    for (time_t end = time(NULL) + 20; vow_http_server_connections(s) && time(NULL) < end;)
+        vow_poll(loop);
+    EQ_UINT(vow_http_server_connections(s), 0);
+    close(fd);
     vow_http_server_free(s);
 }
 

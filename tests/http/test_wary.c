@@ -404,6 +404,77 @@ TEST(a_header_may_be_blank)
     close(listener);
 }
 
+TEST(a_post_names_no_type_that_nobody_gave)
+{
+    uint16_t port;
+    int listener = net_listen(&port);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_http_request *q = vow_http_request_new("POST", AT(port, "/"));
+    vow_http_request_body(q, vow_buf_copy("body", 4));
+    vow_promise *p = vow_http_fetch(c, q);
+    int fd = accept_request(loop, listener);
+    HAS_TEXT(request, "Content-Length: 4\r\n");
+    CHECK(!strstr(request, "Content-Type") && !strstr(request, "Expect"));
+    vow_unref(p);
+    vow_http_client_free(c);
+    close(fd);
+    close(listener);
+}
+
+TEST(what_is_wrong_with_a_request_is_said_when_it_is_sent)
+{
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_http_request *q = vow_http_request_new("GET", "http://127.0.0.1/");
+    vow_http_request_set(q, (vow_http_setting)99, 1);
+    FAILS(vow_http_fetch(c, q), vow_errno_domain(), EINVAL);
+    q = vow_http_request_new("HEAD", "http://127.0.0.1/");
+    vow_http_request_text(q, "text/plain", "a body");
+    FAILS(vow_http_fetch(c, q), vow_errno_domain(), EINVAL);
+    q = vow_http_request_new("POST", "http://127.0.0.1/");
+    vow_http_request_body(q, NULL);
+    vow_http_request_header(q, "A", "\n");
+    FAILS(vow_http_fetch(c, q), vow_errno_domain(), ENOMEM);
+    q = vow_http_request_new("POST", "http://127.0.0.1/");
+    vow_http_request_stream(q, NULL, 1);
+    FAILS(vow_http_fetch(c, q), vow_errno_domain(), ENOMEM);
+    vow_http_request_stream(NULL, NULL, 1);
+    vow_http_request_set(NULL, VOW_HTTP_LIMIT, 1);
+    EQ_TEXT(vow_http_domain()->text(499), "the server refused the request");
+    EQ_TEXT(vow_http_domain()->text(599), "the server failed");
+    vow_http_client_free(c);
+}
+
+TEST(an_interim_answer_is_none)
+{
+    uint16_t port;
+    int listener = net_listen(&port);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_promise *p = vow_http_open(c, vow_http_request_new("GET", AT(port, "/")));
+    int fd = accept_request(loop, listener);
+    net_send(fd, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: early\r\n\r\n");
+    for (int i = 0; i < 10; i++)
+        event_base_loop(vow_loop_base(loop), EVLOOP_NONBLOCK);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    net_send(fd, "HTTP/1.0 203 Late\r\nY: z\r\n\r\nrest");
+    vow_value v;
+    const char *name, *value;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    vow_http_response *r = vow_http_response_of(v);
+    EQ_INT(vow_http_status(r), 203);
+    EQ_INT(vow_http_version(r), 10);
+    CHECK(vow_http_header(r, "x") == NULL && vow_http_header_at(r, 0, &name, &value));
+    EQ_TEXT(value, "z");
+    CHECK(!vow_http_header_at(r, 1, &name, &value));
+    close(fd);
+    vow_stream *s = vow_http_stream(r);
+    EQ_READ(vow_stream_read_exact(s, 4), "rest");
+    EQ_READ(vow_stream_read(s, 4), "");
+    vow_stream_unref(s);
+    vow_release(v);
+    vow_http_client_free(c);
+    close(listener);
+}
+
 /* Connections. */
 
 TEST(no_more_connections_are_open_than_allowed)
