@@ -35,6 +35,21 @@ TEST(waiting_for_a_condition_unlocks_and_comes_back_with_the_lock)
     vow_mutex_free(m);
 }
 
+TEST(a_condition_gives_the_lock_back_whoever_else_holds_the_permit)
+{
+    vow_mutex *m = vow_mutex_new(loop);
+    vow_condition *c = vow_condition_new(loop);
+    vow_promise *lock = vow_mutex_lock(m); /* which holds its permit, too */
+    vow_promise *a = vow_condition_wait(c, vow_permit_ref(vow_permit_of(vow_peek(lock))));
+    vow_value held = vow_mutex_try(m);
+    CHECK(!vow_is_none(held));
+    vow_release(held);
+    vow_unref(lock);
+    vow_unref(a);
+    vow_condition_free(c);
+    vow_mutex_free(m);
+}
+
 TEST(a_notification_whose_receiver_is_cancelled_wakes_the_next)
 {
     vow_mutex *m = vow_mutex_new(loop);

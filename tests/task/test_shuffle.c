@@ -3,6 +3,7 @@
  * Fibers and tasks in random orders: workers that take a lock in turn, and are cancelled and
  * dropped at random meanwhile. VOW_SEED=n replays one seed.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "harness.h"
@@ -208,5 +209,51 @@ TEST(what_is_shuffled_may_be_cancelled_and_dropped_while_it_is_put_off)
         vow_poll(loop);
         EQ_INT(vow_state(q), VOW_FULFILLED);
         vow_unref(q);
+    }
+}
+
+struct given {
+    vow_promise *waits_for;
+    int code, destroyed;
+};
+static vow_value take_it(void *data)
+{
+    struct given *g = data;
+    g->code = vow_await(g->waits_for, NULL);
+    return vow_none();
+}
+struct taker {
+    vow_task task;
+    struct given *given;
+};
+static vow_value take_it_as_task(vow_task *task)
+{
+    struct given *g = ((struct taker *)task)->given;
+    VOW_TASK_BEGIN(task);
+    VOW_AWAIT(task, g->waits_for);
+    g->code = task->code;
+    VOW_TASK_END(vow_none());
+}
+
+/* Whether it was put off or not, it has not seen the value when it is cancelled. */
+TEST(a_cancel_finds_what_was_put_off_and_the_value_goes)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        vow_resolver *r;
+        struct given g = {.waits_for = vow_promise_new(loop, &r), .code = -1};
+        struct taker taker = {.given = &g};
+        vow_test_shuffle(loop, 0);
+        vow_promise *p = seed % 2 ? vow_spawn(loop, take_it, &g, NULL)
+                                  : vow_task_start(loop, take_it_as_task, &taker.task, NULL);
+        vow_drain(loop, 1);
+        vow_test_shuffle(loop, seed);
+        vow_resolve(r, vow_box(&g.destroyed, count_destroy));
+        vow_drain(loop, 1); /* its turn, or it is put off */
+        int seen = g.code;
+        vow_cancel(p);
+        vow_poll(loop);
+        EQ_INT(g.code, seen == 0 ? 0 : ECANCELED);
+        EQ_INT(g.destroyed, 1);
+        vow_unref(p);
     }
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +140,23 @@ TEST(larger_stacks_for_those_that_need_them)
     vow_unref(p);
 }
 
+TEST(stacks_of_another_size_are_not_used_again)
+{
+    EQ_INT(vow_fiber_stacks(loop, 0, 4), 0);
+    size_t before = vow_test_blocks();
+    let_go(gather(loop, 2), loop);
+    struct crowd *small = gather(loop, 1);
+    EQ_INT(vow_fiber_stacks(loop, (size_t)1 << 20, 4), 0); /* unused ones go at once */
+    EQ_UINT(vow_test_blocks(), before + 1);
+    struct crowd *large = gather(loop, 1);
+    struct vow__fiber *f = small->all[0]->data, *g = large->all[0]->data;
+    CHECK(g->stack.size >= (size_t)1 << 20 && f->stack.size < g->stack.size);
+    let_go(small, loop); /* those in use when they are given back */
+    EQ_UINT(vow_test_blocks(), before + 1);
+    let_go(large, loop);
+    EQ_UINT(vow_test_blocks(), before + 1);
+}
+
 /* Guards. */
 
 static vow_value tell_guard(void *guard)
@@ -182,6 +200,35 @@ TEST(mprotect_guards_so_many_and_a_canary_is_for_those_beyond)
     vow__stack_guard = GUARD_BEST;
 }
 
+static vow_value probe_guard(void *data)
+{
+    int *codes = data, ends[2];
+    const struct vow__stack *stack = &vow__fiber_here->stack;
+    CHECK(pipe(ends) == 0);
+    codes[0] = write(ends[1], stack->low, 1) == 1 ? 0 : errno; /* the kernel says it kindly */
+    codes[1] = write(ends[1], vow__stack_low(stack) - 1, 1) == 1 ? 0 : errno;
+    codes[2] = write(ends[1], vow__stack_low(stack), 1) == 1 ? 0 : errno;
+    close(ends[0]);
+    close(ends[1]);
+    return vow_none();
+}
+
+TEST(nobody_can_touch_a_guard)
+{
+    EQ_INT(vow_fiber_stacks(loop, 0, 0), 0);
+    for (int protects = 0; protects < 2; protects++) {
+        int codes[3] = {0};
+        vow__stack_guard = protects ? GUARD_PROTECT : GUARD_BEST;
+        vow_promise *p = vow_spawn(loop, probe_guard, codes, NULL);
+        vow_poll(loop);
+        vow_unref(p);
+        EQ_INT(codes[0], EFAULT);
+        EQ_INT(codes[1], EFAULT);
+        EQ_INT(codes[2], 0);
+    }
+    vow__stack_guard = GUARD_BEST;
+}
+
 static vow_value spoil(void *data)
 {
     (void)data;
@@ -203,6 +250,16 @@ TEST_PANICS(an_overflow_names_the_fiber_where_that_is_asked_for, "has overflowed
 {
     int levels = 100000;
     EQ_INT(vow_fiber_overflow_alarm(loop), 0);
+    EQ_INT(vow_fiber_overflow_alarm(loop), 0);
+    vow_promise *p = vow_spawn(loop, go_deep, &levels, NULL);
+    vow_poll(loop);
+    vow_unref(p);
+}
+
+TEST_PANICS(an_overflow_into_a_page_that_mprotect_guards_is_named_too, "has overflowed its stack")
+{
+    int levels = 100000;
+    vow__stack_guard = GUARD_PROTECT;
     EQ_INT(vow_fiber_overflow_alarm(loop), 0);
     vow_promise *p = vow_spawn(loop, go_deep, &levels, NULL);
     vow_poll(loop);
@@ -266,6 +323,40 @@ TEST(an_idle_fiber_touches_two_pages_at_most)
 #endif
     let_go(crowd, loop);
 }
+
+#if defined(__linux__) && defined(MADV_NOHUGEPAGE)
+/* The line of flags of the mapping that `address` is in; false: the kernel does not say. */
+static bool find_flags(const void *address, char *line, size_t size)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    unsigned long from, to, wanted = (uintptr_t)address;
+    bool inside = false, found = false;
+    while (maps && !found && fgets(line, (int)size, maps)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            inside = from <= wanted && wanted < to;
+        found = inside && strncmp(line, "VmFlags:", 8) == 0;
+    }
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
+TEST(no_huge_page_is_made_of_stacks)
+{
+    char line[256], *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED);
+    bool told = madvise(page, 4096, MADV_NOHUGEPAGE) == 0 && find_flags(page, line, sizeof line) &&
+                strstr(line, " nh");
+    munmap(page, 4096);
+    struct crowd *crowd = gather(loop, 1);
+    struct vow__fiber *f = crowd->all[0]->data;
+    if (told) { /* else this kernel knows of none */
+        CHECK(find_flags(f, line, sizeof line));
+        CHECK(strstr(line, " nh") != NULL);
+    }
+    let_go(crowd, loop);
+}
+#endif
 
 /* What stays inside. */
 
