@@ -200,16 +200,34 @@ TEST(mprotect_guards_so_many_and_a_canary_is_for_those_beyond)
     vow__stack_guard = GUARD_BEST;
 }
 
-static vow_value probe_guard(void *data)
+/* The kernel says it kindly. What mprotect has closed is not asked for: valgrind would see that. */
+static bool can_touch(const char *address)
 {
-    int *codes = data, ends[2];
-    const struct vow__stack *stack = &vow__fiber_here->stack;
+    char line[256], mode[5] = "";
+    unsigned long from, to, wanted = (uintptr_t)address;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int ends[2];
+    while (maps && fgets(line, sizeof line, maps))
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && from <= wanted && wanted < to)
+            break;
+    if (maps)
+        fclose(maps);
+    if (mode[0] == '-')
+        return false;
     CHECK(pipe(ends) == 0);
-    codes[0] = write(ends[1], stack->low, 1) == 1 ? 0 : errno; /* the kernel says it kindly */
-    codes[1] = write(ends[1], vow__stack_low(stack) - 1, 1) == 1 ? 0 : errno;
-    codes[2] = write(ends[1], vow__stack_low(stack), 1) == 1 ? 0 : errno;
+    bool can = write(ends[1], address, 1) == 1;
     close(ends[0]);
     close(ends[1]);
+    return can;
+}
+
+static vow_value probe_guard(void *data)
+{
+    bool *can = data;
+    const struct vow__stack *stack = &vow__fiber_here->stack;
+    can[0] = can_touch(stack->low);
+    can[1] = can_touch(vow__stack_low(stack) - 1);
+    can[2] = can_touch(vow__stack_low(stack));
     return vow_none();
 }
 
@@ -217,14 +235,12 @@ TEST(nobody_can_touch_a_guard)
 {
     EQ_INT(vow_fiber_stacks(loop, 0, 0), 0);
     for (int protects = 0; protects < 2; protects++) {
-        int codes[3] = {0};
+        bool can[3] = {true, true, false};
         vow__stack_guard = protects ? GUARD_PROTECT : GUARD_BEST;
-        vow_promise *p = vow_spawn(loop, probe_guard, codes, NULL);
+        vow_promise *p = vow_spawn(loop, probe_guard, can, NULL);
         vow_poll(loop);
         vow_unref(p);
-        EQ_INT(codes[0], EFAULT);
-        EQ_INT(codes[1], EFAULT);
-        EQ_INT(codes[2], 0);
+        CHECK(!can[0] && !can[1] && can[2]);
     }
     vow__stack_guard = GUARD_BEST;
 }
