@@ -45,6 +45,15 @@ vow_promise *vow__wait_in(struct vow__queue *queue, struct vow__waiter *w, const
 void vow__wait_with(struct vow__queue *queue, vow_resolver *r, vow_value value);
 /* Both: a new waiter at the end of the queue. */
 vow_promise *vow__wait_for_turn(vow_loop *loop, struct vow__queue *queue, const char *where);
+/* The first that is not just being dropped: what a destructor drops leaves when the outermost
+ * drop returns. NULL: there is none. Not for queues in which some share a promise. */
+static inline struct vow__waiter *vow__first_wanted(const struct vow__queue *queue)
+{
+    struct vow__waiter *w = queue->first;
+    while (w && !vow_is_wanted(w->resolver))
+        w = w->next;
+    return w;
+}
 /* Takes w out of its queue: its resolver and its value are the caller's, and so is w. */
 vow_resolver *vow__waiter_take(struct vow__waiter *w);
 /* Takes w out, resolves its promise with v (taken) and frees it. Its value is the caller's. */

@@ -78,11 +78,17 @@ static void notify(vow_condition *c, struct vow__waiter *w)
     vow__gate_unref(gate);
 }
 
+static void notify_next(vow_condition *c)
+{
+    struct vow__waiter *w = vow__first_wanted(&c->waiters);
+    if (w)
+        notify(c, w);
+}
+
 void vow_condition_notify(vow_condition *c)
 {
     vow__check_loop(c->loop, "vow_condition_notify");
-    if (c->waiters.first)
-        notify(c, c->waiters.first);
+    notify_next(c);
 }
 
 void vow_condition_notify_all(vow_condition *c)
@@ -94,8 +100,7 @@ void vow_condition_notify_all(vow_condition *c)
 
 void vow__condition_pass_on(vow_condition *c)
 {
-    if (c->waiters.first)
-        notify(c, c->waiters.first);
+    notify_next(c);
     vow__condition_unref(c);
 }
 

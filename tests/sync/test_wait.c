@@ -73,6 +73,27 @@ TEST(a_notification_whose_receiver_is_cancelled_wakes_the_next)
     vow_mutex_free(m);
 }
 
+struct leaver {
+    vow_condition *condition;
+    vow_promise *waits;
+};
+static void leave_and_notify(void *data)
+{
+    struct leaver *l = data;
+    vow_unref(l->waits);
+    vow_condition_notify(l->condition);
+}
+
+TEST(who_was_dropped_in_a_destructor_takes_no_notification_along)
+{
+    vow_condition *c = vow_condition_new(loop);
+    struct leaver l = {c, vow_condition_wait(c, NULL)};
+    vow_promise *next = vow_condition_wait(c, NULL);
+    vow_unref(vow_attach(vow_delay(loop, 5), &l, leave_and_notify));
+    OUTCOME(next, "none");
+    vow_condition_free(c);
+}
+
 TEST(one_that_stops_waiting_for_a_condition_holds_nothing)
 {
     vow_mutex *m = vow_mutex_new(loop);
