@@ -29,14 +29,16 @@ typedef struct vow_connect_options {
     unsigned reserved[4];
 } vow_connect_options;
 
-/* Fulfils with a connected vow_stream. Names are looked up as vow_dns_lookup does. The
- * addresses are tried as RFC 8305 (happy eyeballs) has it: the families in turn, the next one
- * when the last has not answered within the delay, or has failed; the first to answer wins,
- * the others are closed before the promise settles. (IPv4 and IPv6 are looked up together:
- * its section 3, which starts with half an answer, is the system resolver's business.) Copies
- * host and service, of which neither may be NULL. Rejects with the code of the address that
- * failed last, the others' errors suppressed on it, or as the look-up. Cancel-safe: nothing
- * was sent. _how looks at options, which may be NULL. */
+/* Fulfils with a connected vow_stream. The addresses are tried as RFC 8305 (happy eyeballs) has
+ * it: the families in turn, the next one when the last has not answered within the delay, or
+ * has failed; the first to answer wins, the others are closed before the promise settles.
+ * Names are looked up as vow_dns_lookup does. If that takes 50 ms, IPv4's addresses are looked
+ * up by themselves, too: connecting begins with what is found first, and what is found later
+ * is tried instead of what was not yet. (The RFC's section 3 looks each family up by itself:
+ * the order of both that the system is told, by gai.conf, would be lost.) Copies host and
+ * service, of which neither may be NULL. Rejects with the code of the address that failed last,
+ * the others' errors suppressed on it, or as the look-up. Cancel-safe: nothing was sent. _how
+ * looks at options, which may be NULL. */
 #define vow_sock_connect(loop, host, service) vow_sock_connect_at(loop, host, service, VOW_HERE)
 #define vow_sock_connect_how(loop, host, service, options) \
     vow_sock_connect_how_at(loop, host, service, options, VOW_HERE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * adapt/eyeballs.c - RFC 8305, sections 4 and 5: a list of addresses, the families in turn,
- * each begun a while after the one before it or when that one has failed; the first to answer
- * wins.
+ * adapt/eyeballs.c - RFC 8305, sections 4 and 5: a list of addresses, which may be joined by
+ * others, the families in turn, each begun a while after the one before it or when that one has
+ * failed; the first to answer wins.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,29 +29,41 @@ static void close_attempt(struct vow__attempt *a)
     a->fd = -1;
 }
 
-void vow__connect_stop(struct vow__connecting *op)
+static struct vow__attempt *attempt_at(const struct vow__connecting *op, size_t i)
 {
+    return i < op->cut ? &op->lists[0].attempts[i] : &op->latest->attempts[i - op->cut];
+}
+
+void vow__connect_stop(void *data)
+{
+    struct vow__connecting *op = data;
+    op->all = vow_unref(op->all);
+    op->half = vow_unref(op->half);
     vow__pause_stop(&op->pause);
     for (size_t i = 0; i < op->begun; i++)
-        close_attempt(&op->attempts[i]);
+        close_attempt(attempt_at(op, i));
 }
 
 /* The order. */
 
 static size_t address_count(const struct vow__connecting *op)
 {
-    return vow_is(op->addresses, vow_array_type()) ? vow_count(op->addresses) : 1;
+    vow_value list = op->latest->value;
+    return vow_is(list, vow_array_type()) ? vow_count(list) : 1;
 }
 
 static const vow_address *address_at(const struct vow__connecting *op, size_t i)
 {
-    return vow_address_of(vow_is(op->addresses, vow_array_type()) ? vow_at(op->addresses, i)
-                                                                  : op->addresses);
+    vow_value list = op->latest->value;
+    return vow_address_of(vow_is(list, vow_array_type()) ? vow_at(list, i) : list);
 }
 
 static bool is_wanted(const struct vow__connecting *op, const vow_address *a)
 {
     int family = vow_address_family(a);
+    for (size_t i = 0; i < op->cut; i++)
+        if (vow_address_equal(attempt_at(op, i)->address, a))
+            return false;
     return (!op->options.family || op->options.family == family) &&
            (!op->options.local || vow_address_family(op->options.local) == family);
 }
@@ -68,22 +80,24 @@ static const vow_address *next_of(const struct vow__connecting *op, size_t *at, 
     return NULL;
 }
 
-/* The families in turn, beginning with that of the first, each in the order given. */
+/* The families in turn, each in the order given: beginning with that of the first, or with
+ * another one than has begun last. */
 static void interleave(struct vow__connecting *op)
 {
     size_t at[2] = {0, 0}, first = 0;
     unsigned missed = 0;
-    bool same = true;
+    bool same = op->cut == 0;
     while (first < address_count(op) && !is_wanted(op, address_at(op, first)))
         first++;
     if (first == address_count(op))
         return;
-    int family = vow_address_family(address_at(op, first));
+    int family = vow_address_family(op->cut == 0 ? address_at(op, first)
+                                                 : attempt_at(op, op->cut - 1)->address);
     for (; missed < 2; same = !same) {
         const vow_address *a = next_of(op, &at[same], family, same);
         missed = a ? 0 : missed + 1;
         if (a)
-            op->attempts[op->n++] = (struct vow__attempt){.op = op, .address = a, .fd = -1};
+            *attempt_at(op, op->n++) = (struct vow__attempt){.op = op, .address = a, .fd = -1};
     }
 }
 
@@ -172,28 +186,31 @@ static void succeed(struct vow__attempt *a)
 }
 
 /* The last error is the outcome, unless it was memory that was missing; it carries the others. */
-static void give_up(struct vow__connecting *op, struct vow__attempt *last)
+static void give_up(struct vow__connecting *op)
 {
+    struct vow__attempt *last = op->failed;
     for (size_t i = 0; i < op->begun; i++)
-        if (vow_error_is(op->attempts[i].error, vow_errno_domain(), ENOMEM))
-            last = &op->attempts[i];
+        if (vow_error_is(attempt_at(op, i)->error, vow_errno_domain(), ENOMEM))
+            last = attempt_at(op, i);
     vow_error *e = last->error;
     last->error = NULL;
     for (size_t i = 0; i < op->begun; i++) {
-        if (op->attempts[i].error)
-            vow_error_unref(vow__error_suppress(e, op->attempts[i].error));
-        op->attempts[i].error = NULL;
+        struct vow__attempt *a = attempt_at(op, i);
+        if (a->error)
+            vow_error_unref(vow__error_suppress(e, a->error));
+        a->error = NULL;
     }
     vow_reject(op->resolver, e);
 }
 
 static void note_failure(struct vow__attempt *a, int code)
 {
-    const struct vow__connecting *op = a->op;
+    struct vow__connecting *op = a->op;
     char text[VOW_ADDRESS_TEXT];
     vow_address_text(a->address, text, sizeof text);
     close_attempt(a);
-    if (!op->name[0] || (op->n == 1 && address_count(op) == 1))
+    op->failed = a;
+    if (!op->name[0] || (op->n == 1 && address_count(op) == 1 && !op->all))
         a->error = vow_error_new_at(op->where, vow_errno_domain(), code, "connect %s",
                                     op->name[0] ? op->name : text);
     else
@@ -221,13 +238,22 @@ static bool try_one(struct vow__attempt *a, bool *ret_settled)
     return failed == EINPROGRESS;
 }
 
-/* Begins the next one, and those behind it that need not wait for the ones before them.
- * `last` is the one that failed last, or NULL. */
-static void go_on(struct vow__connecting *op, struct vow__attempt *last)
+/* Nothing is left to try, or to wait for. */
+static void fail(struct vow__connecting *op)
+{
+    if (op->n > 0)
+        give_up(op);
+    else
+        vow_resolve(op->resolver, vow_fail_at(op->where, vow_errno_domain(), EAFNOSUPPORT,
+                                              "connect %s: no address to try", op->name));
+}
+
+/* Begins the next one, and those behind it that need not wait for the ones before them. */
+static void go_on(struct vow__connecting *op)
 {
     vow__pause_stop(&op->pause);
     while (op->begun < op->n) {
-        struct vow__attempt *a = &op->attempts[op->begun++];
+        struct vow__attempt *a = attempt_at(op, op->begun++);
         bool settled;
         if (try_one(a, &settled)) {
             op->waiting++;
@@ -236,12 +262,16 @@ static void go_on(struct vow__connecting *op, struct vow__attempt *last)
                 return;
         } else if (settled) {
             return;
-        } else {
-            last = a;
         }
     }
-    if (op->waiting == 0)
-        give_up(op, last);
+    if (op->waiting == 0 && !op->all)
+        fail(op);
+}
+
+void vow__connect_go_on(struct vow__connecting *op)
+{
+    if (!op->pause.end)
+        go_on(op);
 }
 
 static void on_answer(evutil_socket_t fd, short events, void *data)
@@ -258,7 +288,7 @@ static void on_answer(evutil_socket_t fd, short events, void *data)
     op->waiting--;
     if (failed) {
         note_failure(a, failed);
-        go_on(op, a);
+        go_on(op);
     } else {
         event_free(a->event);
         a->event = NULL;
@@ -274,7 +304,7 @@ static void on_pause_over(void *data, int failed)
     struct vow__attempt *a = op->full;
     bool settled;
     if (!a) {
-        go_on(op, NULL); /* when there is no memory, without delay */
+        go_on(op); /* when there is no memory, without delay */
         return;
     }
     op->full = NULL;
@@ -283,20 +313,20 @@ static void on_pause_over(void *data, int failed)
     else if (try_one(a, &settled) || settled)
         return;
     op->waiting--;
-    go_on(op, a);
+    go_on(op);
 }
-
-static void stop(void *data) { vow__connect_stop(data); }
 
 /* Room for the attempts, and the pauses between them. False: no memory. */
 static bool prepare(struct vow__connecting *op)
 {
     size_t n = address_count(op);
-    op->attempts = vow__alloc(n > 0 ? n * sizeof *op->attempts : 1);
-    if (!op->attempts)
+    op->latest->attempts = vow__alloc(n > 0 ? n * sizeof *op->latest->attempts : 1);
+    if (!op->latest->attempts)
         return false;
     interleave(op);
-    bool here = op->n > 0 && vow_address_family(op->attempts->address) == AF_UNIX;
+    if (op->pause.over || op->n == 0)
+        return true;
+    bool here = vow_address_family(attempt_at(op, 0)->address) == AF_UNIX;
     uint64_t delay = op->options.attempt_delay_ms ? op->options.attempt_delay_ms : ATTEMPT_DELAY_MS;
     op->pause = (struct vow__pause){.first = here ? FIRST_PAUSE_MS : delay,
                                     .most = here ? LONGEST_PAUSE_MS : delay,
@@ -305,23 +335,21 @@ static bool prepare(struct vow__connecting *op)
     return true;
 }
 
-vow_promise *vow__connect_race(struct vow__connecting *op, vow_value addresses)
+void vow__connect_fail(struct vow__connecting *op, vow_value error)
 {
-    vow_promise *p;
-    op->addresses = addresses;
-    if (!prepare(op)) {
-        p = vow__op_no_memory(op->loop);
-        vow__connect_release(op);
-        return p;
+    vow__connect_stop(op);
+    vow_resolve(op->resolver, error);
+}
+
+void vow__connect_join(struct vow__connecting *op, vow_value addresses)
+{
+    op->latest = op->latest ? &op->lists[1] : &op->lists[0];
+    op->latest->value = addresses;
+    op->cut = op->n = op->begun;
+    if (prepare(op)) {
+        vow__connect_go_on(op);
+        return;
     }
-    vow_resolver *resolver = vow__op_begin(op->loop, op, stop, vow__connect_release, op->where, &p);
-    if (!resolver)
-        return p;
-    op->resolver = resolver;
-    if (op->n == 0)
-        vow_resolve(resolver, vow_fail_at(op->where, vow_errno_domain(), EAFNOSUPPORT,
-                                          "connect %s: no address to try", op->name));
-    else
-        go_on(op, NULL);
-    return p;
+    op->n = op->begun;
+    vow__connect_fail(op, vow__fail_ready(ENOMEM));
 }

@@ -86,6 +86,7 @@ static bool start(vow_watch *w, struct vow__scan *s)
     vow_loop *loop = w->member.loop;
     vow_resolver *resolver;
     vow_promise *p = vow_promise_new_at(loop, &resolver, s->where);
+    vow_mark_handled(p); /* what it comes to is not missed when the watch is gone */
     if (!vow__settled(p))
         p = vow_handle_at(p, on_done, s, NULL, s->where);
     if (vow__settled(p)) {
@@ -99,6 +100,7 @@ static bool start(vow_watch *w, struct vow__scan *s)
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed); /* the list has one */
     atomic_store(&s->busy, true);
     p = vow_work_at(loop, vow__pool_files(), vow__scan_run, s, work_ended, s->where);
+    vow_mark_handled(p);
     vow_resolve(resolver, vow_promise_value(p));
     return true;
 }

@@ -16,6 +16,8 @@ static struct {
     unsigned asked;         /* look-ups in the pool that have begun */
     bool hangs;             /* they do not end while this is set */
     int code, system_error; /* what they end with; 0: libc's own answer */
+    unsigned asked_half;    /* look-ups of one family of "slow.half", whose others hang */
+    int half_code;          /* what they end with */
 } sys = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static int begin(void)
@@ -31,15 +33,28 @@ static int begin(void)
     return code;
 }
 
+static int ask_half(void)
+{
+    pthread_mutex_lock(&sys.lock);
+    sys.asked_half++;
+    int code = sys.half_code;
+    pthread_mutex_unlock(&sys.lock);
+    return code;
+}
+
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **ret)
 {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    int code = hints && hints->ai_flags & AI_NUMERICHOST ? 0 : begin();
-    if (code == 0 && strcmp(host, "two.addresses") == 0) {
-        code = real("127.0.0.1", service, hints, ret);
-        return code ? code : real("127.0.0.2", service, hints, &(*ret)->ai_next);
+    bool numeric = hints && hints->ai_flags & AI_NUMERICHOST, slow = strcmp(host, "slow.half") == 0;
+    if (!numeric && slow && hints->ai_family == AF_INET)
+        return ask_half() ? sys.half_code : real("127.0.0.1", service, hints, ret);
+    int code = numeric ? 0 : begin();
+    if (code == 0 && !numeric && (slow || strcmp(host, "two.addresses") == 0)) {
+        code = real(slow ? "127.0.0.2" : "127.0.0.1", service, hints, ret);
+        return code ? code
+                    : real(slow ? "127.0.0.1" : "127.0.0.2", service, hints, &(*ret)->ai_next);
     }
     return code ? code : real(host, service, hints, ret);
 }
@@ -74,7 +89,8 @@ static void wait_until_asked(unsigned times)
 /* Without a process for each test, what the one before has set is still there. */
 static void well_again(void)
 {
-    sys.asked = 0;
+    sys.asked = sys.asked_half = 0;
+    sys.half_code = 0;
     set_system(false, 0, 0);
 }
 
@@ -266,6 +282,193 @@ TEST(a_connection_by_name_says_at_which_addresses_it_failed)
     HAS_TEXT(vow_error_message(vow_as_error(v)), " at 127.0.0.2:");
     HAS_TEXT(vow_error_message(vow_error_suppressed(vow_as_error(v))), " at 127.0.0.1:");
     vow_release(v);
+}
+
+/* RFC 8305, section 3: half of the answer will do, when the other half does not come. */
+
+/* A listener on this address, and its port as text. */
+static vow_listener *listen_on(vow_loop *loop, const char *address, char text[8])
+{
+    vow_listener *l = vow_listen(loop, address, 0, 0);
+    CHECK(l != NULL);
+    snprintf(text, 8, "%u", vow_listener_port(l));
+    return l;
+}
+
+/* Connecting to slow.half; the look-up of all its addresses hangs. */
+static vow_promise *connect_slowly(vow_loop *loop, const char *port)
+{
+    set_system(true, 0, 0);
+    vow_promise *p = vow_sock_connect(loop, "slow.half", port);
+    wait_until_asked(1);
+    return p;
+}
+
+static bool half_was_asked(void)
+{
+    pthread_mutex_lock(&sys.lock);
+    bool asked = sys.asked_half > 0;
+    pthread_mutex_unlock(&sys.lock);
+    return asked;
+}
+
+/* The half of it has come, and was tried. */
+static void half_is_tried(vow_loop *loop)
+{
+    vow_clock_advance(loop, 50);
+    while (vow_pool_running(vow_pool_own(VOW_POOL_NAMES)) > 1 || !half_was_asked())
+        vow_poll(loop);
+    for (int i = 0; i < 10; i++)
+        vow_poll(loop);
+}
+
+TEST(a_connection_by_name_begins_with_half_of_a_slow_answer)
+{
+    well_again();
+    char port[8];
+    vow_listener *l = listen_on(loop, "127.0.0.1", port);
+    vow_promise *p = connect_slowly(loop, port);
+    vow_clock_advance(loop, 49);
+    vow_poll(loop);
+    EQ_UINT(sys.asked_half, 0);
+    vow_clock_advance(loop, 1);
+    EQ_INT(vow_run(loop, p, NULL), 0);
+    EQ_UINT(sys.asked_half, 1);
+    set_system(false, 0, 0);
+    EQ_INT(vow_run_all(loop), 0);
+    vow_listener_close(l);
+}
+
+TEST(a_quick_answer_is_asked_for_once)
+{
+    well_again();
+    char port[8];
+    vow_listener *l = listen_on(loop, "127.0.0.2", port);
+    EQ_INT(vow_run(loop, vow_sock_connect(loop, "slow.half", port), NULL), 0);
+    vow_clock_advance(loop, 50);
+    EQ_INT(vow_run_all(loop), 0);
+    EQ_UINT(sys.asked, 1);
+    EQ_UINT(sys.asked_half, 0);
+    vow_listener_close(l);
+}
+
+TEST(addresses_that_are_found_late_are_tried_too)
+{
+    well_again();
+    char port[8];
+    vow_listener *l = listen_on(loop, "127.0.0.2", port);
+    vow_promise *p = connect_slowly(loop, port);
+    half_is_tried(loop);
+    EQ_INT(vow_state(p), VOW_PENDING); /* refused: waits for the others */
+    set_system(false, 0, 0);
+    EQ_INT(vow_run(loop, p, NULL), 0);
+    vow_listener_close(l);
+}
+
+TEST(each_address_is_tried_once_and_the_last_error_is_the_outcome)
+{
+    well_again();
+    uint16_t nobody;
+    char port[8];
+    vow_value v;
+    close(net_listen(&nobody));
+    snprintf(port, sizeof port, "%u", nobody);
+    vow_promise *p = connect_slowly(loop, port);
+    half_is_tried(loop);
+    set_system(false, 0, 0);
+    EQ_INT(vow_run(loop, p, &v), ECONNREFUSED);
+    HAS_TEXT(vow_error_message(vow_as_error(v)), " at 127.0.0.2:");
+    const vow_error *before = vow_error_suppressed(vow_as_error(v));
+    HAS_TEXT(vow_error_message(before), "127.0.0.1:");
+    EQ_PTR(vow_error_next(before), NULL);
+    vow_release(v);
+    well_again();
+    p = connect_slowly(loop, port);
+    half_is_tried(loop);
+    set_system(false, EAI_AGAIN, 0);
+    EQ_INT(vow_run(loop, p, NULL), ECONNREFUSED); /* half of it was there */
+}
+
+TEST(half_an_answer_that_is_none_waits_for_the_whole)
+{
+    well_again();
+    char port[8];
+    vow_listener *l = listen_on(loop, "127.0.0.1", port);
+    sys.half_code = EAI_NONAME;
+    vow_promise *p = connect_slowly(loop, port);
+    half_is_tried(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    set_system(false, 0, 0);
+    EQ_INT(vow_run(loop, p, NULL), 0);
+    vow_listener_close(l);
+    well_again();
+    sys.half_code = EAI_NONAME;
+    p = connect_slowly(loop, port);
+    half_is_tried(loop);
+    set_system(false, EAI_AGAIN, 0);
+    EQ_INT(vow_run(loop, p, NULL), EAI_AGAIN);
+}
+
+TEST(only_who_wants_all_families_asks_for_half)
+{
+    well_again();
+    vow_connect_options options = {.family = AF_INET6};
+    set_system(true, EAI_NONAME, 0);
+    vow_promise *p = vow_sock_connect_how(loop, "slow.half", "1", &options);
+    wait_until_asked(1);
+    vow_clock_advance(loop, 100);
+    vow_poll(loop);
+    set_system(false, EAI_NONAME, 0);
+    EQ_INT(vow_run(loop, p, NULL), EAI_NONAME);
+    EQ_UINT(sys.asked_half, 0);
+}
+
+TEST(cancelled_or_dropped_while_half_of_the_answer_is_there)
+{
+    well_again();
+    char port[8];
+    vow_listener *l = listen_on(loop, "127.0.0.2", port); /* where half of it is refused */
+    for (int how = 0; how < 4; how++) {
+        well_again();
+        vow_promise *p = connect_slowly(loop, port);
+        if (how < 2)
+            half_is_tried(loop);
+        if (how % 2)
+            vow_cancel(p);
+        EQ_INT(how % 2 ? vow_run(loop, p, NULL) : ECANCELED, ECANCELED);
+        if (how % 2 == 0)
+            vow_unref(p);
+        set_system(false, 0, 0);
+        EQ_INT(vow_run_all(loop), 0);
+    }
+    vow_listener_close(l);
+}
+
+static int connect_by_halves(vow_loop *loop)
+{
+    char port[8];
+    vow_listener *l = vow_listen(loop, "127.0.0.2", 0, 0);
+    if (!l)
+        return errno;
+    snprintf(port, sizeof port, "%u", vow_listener_port(l));
+    well_again();
+    set_system(true, 0, 0);
+    vow_promise *p = vow_sock_connect(loop, "slow.half", port);
+    vow_mark_handled(p);
+    vow_clock_advance(loop, 50);
+    for (int i = 0; i < 100 && !half_was_asked(); i++)
+        vow_poll(loop);
+    set_system(false, 0, 0);
+    int code = vow_run(loop, p, NULL);
+    (void)vow_run_all(loop);
+    vow_listener_close(l);
+    return code;
+}
+
+TEST(every_allocation_of_a_connection_by_halves_may_fail)
+{
+    EQ_INT(connect_by_halves(loop), 0); /* the pool's own memory stays */
+    sweep(connect_by_halves);
 }
 
 TEST(an_address_becomes_a_name)
