@@ -14,6 +14,8 @@
  * goes on, and closing the loop waits, until the device is done with it, at most 10 s.
  * OpenCL does not survive fork: in the child of a process that used it everything here
  * rejects with VOW_EFORK, and pending work does when vow_loop_after_fork is called.
+ * Loops on several threads may share OpenCL's own objects as far as OpenCL lets threads do
+ * (clSetKernelArg it does not); what vow counts they may not.
  */
 #ifndef VOW_OPENCL_H
 #define VOW_OPENCL_H
@@ -68,9 +70,10 @@ VOW_API cl_int vow_cl_times_of(cl_event event, vow_cl_times *ret);
 /* Devices. A wish is a type of device and part of its own or its platform's name (NULL: any);
  * the first wish that a device of any platform meets is taken. No wishes (n = 0): a GPU, else
  * an accelerator, else a CPU. Fulfils with a vow_cl_device (vow_cl_device_of) with a context
- * of its own. No device: CL_DEVICE_NOT_FOUND, the message says how many platforms there are.
- * Copies the wishes, not their names, which have to last until it settles. The search runs
- * in the process's pool: the first call of a driver can take long. */
+ * of its own; a device that cannot have one is passed over, its error is that of all if no
+ * other can. No device: CL_DEVICE_NOT_FOUND, the message says how many platforms there are.
+ * Copies the wishes. The search runs in the process's pool: the first call of a driver can
+ * take long. */
 typedef struct vow_cl_wish {
     cl_device_type type;
     const char *name;

@@ -30,7 +30,8 @@ cl_program vow_cl_program_of(vow_value v) { return vow_as(v, &program_type); }
 
 struct build {
     const char *where;
-    vow_cl_device *device;
+    cl_device_id id;
+    cl_context context; /* a reference. No vow_cl_device: it may be given back on the worker */
     const char *options; /* behind the text; NULL: none */
     char text[];
 };
@@ -38,19 +39,19 @@ struct build {
 static void free_build(void *data)
 {
     struct build *build = data;
-    vow_cl_device_unref(build->device);
+    if (vow__cl_is_here())
+        clReleaseContext(build->context);
     vow_free(build);
 }
 
 /* The log, as an error's message. Without a log: the call's name. */
 static vow_value build_error(const struct build *build, cl_program program, cl_int code)
 {
-    cl_device_id id = vow_cl_device_id(build->device);
     size_t size = 0;
-    clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+    clGetProgramBuildInfo(program, build->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
     char *log = size > 1 ? vow_alloc(size + 1) : NULL;
     if (log)
-        clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+        clGetProgramBuildInfo(program, build->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
     vow_value v = vow_fail_at(build->where, vow_cl_domain(), code, "%s",
                               log && log[0] ? log : "clBuildProgram");
     vow_free(log);
@@ -62,13 +63,11 @@ static vow_value run_build(void *data)
 {
     struct build *build = data;
     const char *text = build->text;
-    cl_device_id id = vow_cl_device_id(build->device);
     cl_int code;
-    cl_program program =
-        clCreateProgramWithSource(vow_cl_device_context(build->device), 1, &text, NULL, &code);
+    cl_program program = clCreateProgramWithSource(build->context, 1, &text, NULL, &code);
     if (!program)
         return vow_fail_at(build->where, vow_cl_domain(), code, "clCreateProgramWithSource");
-    code = clBuildProgram(program, 1, &id, build->options, NULL, NULL);
+    code = clBuildProgram(program, 1, &build->id, build->options, NULL, NULL);
     if (code == CL_SUCCESS)
         return vow_cl_program_value(program);
     vow_value v = build_error(build, program, code);
@@ -86,7 +85,13 @@ vow_promise *vow_cl_build_at(vow_loop *loop, vow_cl_device *device, const char *
     if (!build)
         return vow_rejected_at(loop, vow__cl_no_memory(where), where);
     build->where = where;
-    build->device = vow_cl_device_ref(device);
+    build->id = vow_cl_device_id(device);
+    build->context = vow_cl_device_context(device);
+    cl_int code = clRetainContext(build->context);
+    if (code != CL_SUCCESS) {
+        vow_free(build);
+        return vow_rejected_at(loop, vow__cl_error(where, code, "clRetainContext"), where);
+    }
     memcpy(build->text, text, size);
     if (options)
         build->options = memcpy(build->text + size, options, more);

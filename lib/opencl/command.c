@@ -130,8 +130,10 @@ static vow_error *take_off(struct vow__cl_op *op, vow_cl_after *after)
     }
     op->refs++; /* the flight's */
     vow__cl_op_watch(op);
-    if (op->queue)
+    if (op->queue) {
+        op->round = op->queue->round;
         vow__cl_queue_touched(op->queue);
+    }
     return NULL;
 }
 

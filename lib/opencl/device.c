@@ -43,12 +43,14 @@ cl_device_type vow_cl_device_kind(const vow_cl_device *device) { return device->
 cl_context vow_cl_device_context(const vow_cl_device *device) { return device->context; }
 const char *vow_cl_device_name(const vow_cl_device *device) { return device->name; }
 
+/* The names of the wishes stand behind them. */
 struct search {
     const char *where;
     size_t count;
     cl_platform_id platforms[MOST];
     cl_uint platform_count;
-    cl_int code;
+    cl_int code;      /* of the last platform that would not say what it has */
+    vow_value failed; /* why the first device that was found could not be opened; or nothing */
     vow_cl_wish wishes[];
 };
 
@@ -75,10 +77,34 @@ static bool is_wished(cl_platform_id platform, cl_device_id device, const char *
     return !name || strstr(own, name) || strstr(of_platform, name);
 }
 
-/* The first of the platform's that the wish is for; NULL: none. */
-static cl_device_id find_on(struct search *search, cl_platform_id platform, const vow_cl_wish *wish)
+/* NULL: search->failed says why. */
+static vow_cl_device *open_device(struct search *search, cl_platform_id platform, cl_device_id id)
+{
+    vow_cl_device *device = vow_alloc(sizeof *device);
+    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
+    cl_int code = CL_SUCCESS;
+    if (device) {
+        device->refs = 1;
+        device->id = id;
+        device_name(id, device->name);
+        clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof device->kind, &device->kind, NULL);
+        device->context = clCreateContext(properties, 1, &id, NULL, NULL, &code);
+        if (device->context)
+            return device;
+    }
+    if (!vow_is_error(search->failed))
+        search->failed = device ? vow_fail_at(search->where, vow_cl_domain(), code,
+                                              "clCreateContext: %s", device->name)
+                                : vow_error_value(vow__cl_no_memory(search->where));
+    return vow_cl_device_unref(device);
+}
+
+/* The first of the platform's that the wish is for and that can be opened; NULL: none. */
+static vow_cl_device *find_on(struct search *search, cl_platform_id platform,
+                              const vow_cl_wish *wish)
 {
     cl_device_id devices[MOST];
+    vow_cl_device *found = NULL;
     cl_uint count = 0; /* an error leaves it as it is */
     cl_int code = clGetDeviceIDs(platform, wish->type, MOST, devices, &count);
     if (code != CL_SUCCESS) {
@@ -86,22 +112,19 @@ static cl_device_id find_on(struct search *search, cl_platform_id platform, cons
             search->code = code;
         return NULL;
     }
-    for (cl_uint i = 0; i < count && i < MOST; i++)
+    for (cl_uint i = 0; !found && i < count && i < MOST; i++)
         if (is_wished(platform, devices[i], wish->name))
-            return devices[i];
-    return NULL;
+            found = open_device(search, platform, devices[i]);
+    return found;
 }
 
-static cl_device_id find(struct search *search, cl_platform_id *ret_platform)
+static vow_cl_device *find(struct search *search)
 {
-    for (size_t i = 0; i < search->count; i++)
-        for (cl_uint k = 0; k < search->platform_count; k++) {
-            *ret_platform = search->platforms[k];
-            cl_device_id found = find_on(search, search->platforms[k], &search->wishes[i]);
-            if (found)
-                return found;
-        }
-    return NULL;
+    vow_cl_device *found = NULL;
+    for (size_t i = 0; !found && i < search->count; i++)
+        for (cl_uint k = 0; !found && k < search->platform_count; k++)
+            found = find_on(search, search->platforms[k], &search->wishes[i]);
+    return found;
 }
 
 static vow_value not_found(const struct search *search)
@@ -113,24 +136,6 @@ static vow_value not_found(const struct search *search)
                        "no such device on %u platforms%s", (unsigned)search->platform_count, why);
 }
 
-static vow_value open_device(const struct search *search, cl_platform_id platform, cl_device_id id)
-{
-    vow_cl_device *device = vow_alloc(sizeof *device);
-    if (!device)
-        return vow_fail_at(search->where, vow_errno_domain(), ENOMEM, NULL);
-    device->refs = 1;
-    device->id = id;
-    device_name(id, device->name);
-    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof device->kind, &device->kind, NULL);
-    cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)platform, 0};
-    cl_int code;
-    device->context = clCreateContext(properties, 1, &id, NULL, NULL, &code);
-    if (device->context)
-        return vow_cl_device_value(device);
-    vow_cl_device_unref(device);
-    return vow_fail_at(search->where, vow_cl_domain(), code, "clCreateContext");
-}
-
 /* On a worker thread. No platform is no error there: it is the loader's way to say none. */
 static vow_value run_search(void *data)
 {
@@ -140,9 +145,33 @@ static vow_value run_search(void *data)
         search->platform_count = 0;
     else if (search->platform_count > MOST)
         search->platform_count = MOST;
-    cl_platform_id platform = NULL;
-    cl_device_id id = find(search, &platform);
-    return id ? open_device(search, platform, id) : not_found(search);
+    vow_cl_device *found = find(search);
+    if (!found)
+        return vow_is_error(search->failed) ? search->failed : not_found(search);
+    vow_release(search->failed);
+    return vow_cl_device_value(found);
+}
+
+static size_t size_of(const char *name) { return name ? strlen(name) + 1 : 0; }
+
+static struct search *new_search(const vow_cl_wish *wishes, size_t n)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < n; i++)
+        names += size_of(wishes[i].name);
+    struct search *search = vow_alloc(sizeof *search + n * sizeof wishes[0] + names);
+    if (!search)
+        return NULL;
+    search->count = n;
+    search->failed = vow_none();
+    char *at = (char *)&search->wishes[n];
+    for (size_t i = 0; i < n; i++) {
+        size_t size = size_of(wishes[i].name);
+        search->wishes[i] =
+            (vow_cl_wish){wishes[i].type, size ? memcpy(at, wishes[i].name, size) : NULL};
+        at += size;
+    }
+    return search;
 }
 
 vow_promise *vow_cl_open_at(vow_loop *loop, const vow_cl_wish *wishes, size_t n, const char *where)
@@ -151,15 +180,10 @@ vow_promise *vow_cl_open_at(vow_loop *loop, const vow_cl_wish *wishes, size_t n,
         {CL_DEVICE_TYPE_GPU, NULL}, {CL_DEVICE_TYPE_ACCELERATOR, NULL}, {CL_DEVICE_TYPE_CPU, NULL}};
     if (!vow__cl_use())
         return vow_rejected_at(loop, vow__cl_forked(where), where);
-    if (n == 0) {
-        wishes = best;
-        n = sizeof best / sizeof best[0];
-    }
-    struct search *search = vow_alloc(sizeof *search + n * sizeof search->wishes[0]);
+    struct search *search =
+        n ? new_search(wishes, n) : new_search(best, sizeof best / sizeof best[0]);
     if (!search)
         return vow_rejected_at(loop, vow__cl_no_memory(where), where);
     search->where = where;
-    search->count = n;
-    memcpy(search->wishes, wishes, n * sizeof search->wishes[0]);
     return vow_work_at(loop, NULL, run_search, search, vow_free, where);
 }

@@ -59,13 +59,25 @@ void vow__cl_gates_fail(struct vow__cl_home *home)
 
 static void on_error(const vow_error *e, void *data) { (void)e, (void)data; }
 
+/* A reference for the caller, too. */
+static cl_int make_for_two(struct vow__cl_gate *gate, cl_context context)
+{
+    cl_int code = vow__cl_gate_make(gate, context);
+    if (code != CL_SUCCESS)
+        return code;
+    code = clRetainEvent(gate->event);
+    if (code != CL_SUCCESS)
+        clReleaseEvent(gate->event);
+    return code;
+}
+
 static struct vow__cl_gate *new_gate(vow_loop *loop, cl_context context, cl_int *code)
 {
     *code = vow__cl_use() ? CL_OUT_OF_HOST_MEMORY : CL_DEVICE_NOT_AVAILABLE;
     struct vow__cl_home *home = *code == CL_OUT_OF_HOST_MEMORY ? vow__cl_home_of(loop) : NULL;
     struct vow__cl_gate *gate = home ? vow_alloc(sizeof *gate) : NULL;
     if (gate)
-        *code = vow__cl_gate_make(gate, context);
+        *code = make_for_two(gate, context);
     if (!gate || *code != CL_SUCCESS) {
         vow__cl_home_unref(home);
         vow_free(gate);
@@ -92,7 +104,6 @@ cl_event vow_cl_user_event_at(vow_loop *loop, cl_context context, vow_promise *p
         return NULL;
     }
     cl_event event = gate->event;
-    clRetainEvent(event); /* the caller's; ours is given back when it is set */
     /* Nobody drops it before it has run. Without memory: `end` has set the event. */
     vow_detach_at(vow_handle_at(p, on_outcome, gate, end, where), on_error, NULL, NULL, where);
     return event;

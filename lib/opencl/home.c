@@ -35,13 +35,22 @@ struct vow__cl_home *vow__cl_home_of(vow_loop *loop)
     return home;
 }
 
-void vow__cl_home_unref(struct vow__cl_home *home)
+/* Nobody finds it any more, nor a later loop at the same address. */
+static void unlink_home(struct vow__cl_home *home)
 {
-    if (!home || --home->refs > 0)
+    if (!home->at)
         return;
     *home->at = home->next;
     if (home->next)
         home->next->at = home->at;
+    home->at = NULL;
+}
+
+void vow__cl_home_unref(struct vow__cl_home *home)
+{
+    if (!home || --home->refs > 0)
+        return;
+    unlink_home(home);
     vow_free(home->table);
     vow_free(home);
 }
@@ -155,6 +164,8 @@ static vow_value on_lost(const vow_error *e, void *data)
             vow__cl_op_lost(home->flight);
     } else {
         drain(home);
+        if (home->flight)
+            unlink_home(home);
     }
     vow__cl_home_unref(home);
     return vow_none();
@@ -166,7 +177,7 @@ static void leave(struct vow__cl_home *home)
     home->kept = vow_unref(home->kept);
     home->keeper = vow_remote_resolver_unref(home->keeper);
     home->remote = vow_remote_unref(home->remote);
-    home->waiters = vow__cl_is_here() ? vow_pool_free(home->waiters) : NULL;
+    home->watchers = vow__cl_is_here() ? vow_pool_free(home->watchers) : NULL;
 }
 
 /* 0 or an errno number. */

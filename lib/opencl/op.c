@@ -5,10 +5,11 @@
 #include "opencl/op.h"
 
 #include <sched.h>
+#include <time.h>
 
 #include "vow/pool.h"
 
-enum { WAITERS = 4 };
+enum { WATCHERS = 4, FIRST_NAP_NS = 20000, LAST_NAP_NS = 2000000 };
 
 /* The callback's node is home; also when the loop closes. */
 static void on_node(vow_node *node) { vow__cl_op_arrive(((struct vow__cl_ticket *)node)->owner); }
@@ -103,14 +104,36 @@ void vow__cl_op_reject_for(struct vow__cl_op *op, const vow_error *e)
     if (!op->resolver)
         return;
     vow_promise *p = vow_rejected_at(op->home->loop, vow_error_ref(e), op->where);
+    vow_mark_handled(p); /* also when the command's promise is dropped before it has followed */
     settle(op, vow_promise_value(vow_context_at(p, op->where, "%s", op->command.verb->name)));
+}
+
+static void unref_watch(struct vow__cl_watch *watch)
+{
+    /* acq_rel: whoever is last sees that the other is done with the event */
+    if (!watch || atomic_fetch_sub_explicit(&watch->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    vow__cl_release_event(watch->event);
+    vow_free(watch);
+}
+
+static void stop_watching(struct vow__cl_op *op)
+{
+    struct vow__cl_watch *watch = op->watch;
+    vow_promise *watched = op->watched;
+    op->watch = NULL;
+    op->watched = NULL;
+    if (watch) /* relaxed: nothing is handed over with it */
+        atomic_store_explicit(&watch->is_unwanted, true, memory_order_relaxed);
+    vow_unref(watched);
+    unref_watch(watch);
 }
 
 /* The device is done, or will never begin. */
 static void land(struct vow__cl_op *op, cl_int status)
 {
     op->refs++;
-    op->waiter = vow_unref(op->waiter);
+    stop_watching(op);
     if (status < 0) {
         vow__cl_op_reject(op, vow__cl_error(op->where, status, op->command.verb->name));
         vow__cl_look_soon(op->home); /* others may depend on it */
@@ -207,46 +230,64 @@ void vow__cl_op_look(struct vow__cl_op *op)
 
 void vow__cl_op_abandon(struct vow__cl_op *op)
 {
-    if (op->waiter || !is_ours_alone(op))
+    if (!is_ours_alone(op))
         return;
+    stop_watching(op);
     vow__cl_flight_end(op);
     vow__cl_op_unref(op);
 }
 
 void vow__cl_op_lost(struct vow__cl_op *op)
 {
+    stop_watching(op);
     vow__cl_op_reject(op, vow__cl_forked(op->where));
     vow__cl_flight_end(op);
     vow__cl_op_unref(op);
 }
 
-/* Where there is no callback. */
+/* Where there is no callback: a thread looks, often. It does not wait inside the driver, which
+ * may forget an event: nobody could end that thread. */
 
-static vow_value wait_for(void *event)
+static vow_value look_often(void *data)
 {
-    clWaitForEvents(1, (cl_event[]){event}); /* what it says is asked for again */
+    struct vow__cl_watch *watch = data;
+    cl_int status;
+    long ns = FIRST_NAP_NS;
+    while (!atomic_load_explicit(&watch->is_unwanted, memory_order_relaxed) &&
+           ask(watch->event, &status) == CL_SUCCESS && status > 0) {
+        nanosleep(&(struct timespec){0, ns}, NULL);
+        if (ns < LAST_NAP_NS)
+            ns += ns / 2;
+    }
     return vow_none();
 }
-static void release_event(void *event) { vow__cl_release_event(event); }
 
-static vow_value on_waited(vow_value v, void *data)
+static void end_watch(void *watch) { unref_watch(watch); }
+
+static vow_value on_watched(vow_value v, void *data)
 {
     (void)v;
     vow__cl_op_arrive(data);
     return vow_none();
 }
 
-/* Without a thread, or a second time, there are still the looks. */
-static void wait_in_a_thread(struct vow__cl_op *op)
+/* Without memory or a thread there are still the looks. */
+static void watch_in_a_thread(struct vow__cl_op *op)
 {
     struct vow__cl_home *home = op->home;
-    if (!home->waiters)
-        home->waiters = vow_pool_new("cl-wait", WAITERS, 0);
-    if (!home->waiters || clRetainEvent(op->event) != CL_SUCCESS)
+    if (!home->watchers)
+        home->watchers = vow_pool_new("cl-watch", WATCHERS, 0);
+    struct vow__cl_watch *watch = home->watchers ? vow_alloc(sizeof *watch) : NULL;
+    if (!watch || clRetainEvent(op->event) != CL_SUCCESS) {
+        vow_free(watch);
         return;
-    vow_promise *p = vow_work(home->loop, home->waiters, wait_for, op->event, release_event);
-    op->waiter = vow_handle(p, on_waited, op);
-    vow_mark_handled(op->waiter);
+    }
+    watch->event = op->event;
+    atomic_init(&watch->refs, 2); /* the op's, the thread's */
+    op->watch = watch;
+    vow_promise *p = vow_work(home->loop, home->watchers, look_often, watch, end_watch);
+    op->watched = vow_handle(p, on_watched, op);
+    vow_mark_handled(op->watched);
 }
 
 void vow__cl_op_watch(struct vow__cl_op *op)
@@ -255,6 +296,6 @@ void vow__cl_op_watch(struct vow__cl_op *op)
     op->refs++; /* the callback's node may be home... */
     if (clSetEventCallback(op->event, CL_COMPLETE, vow__cl_on_event, number) != CL_SUCCESS &&
         vow__cl_ticket_cancel(op->ticket))
-        wait_in_a_thread(op);
+        watch_in_a_thread(op);
     vow__cl_op_unref(op);
 }

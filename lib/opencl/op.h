@@ -11,7 +11,7 @@
  *     ended), and who is just at work on it.
  *   - It is in the home's list while it is in flight, in the home's table while its promise
  *     is pending, and `resolver` is NULL once that has ended.
- *   - Its ticket is armed, or fired, or a waiter thread has its event, while it is in flight;
+ *   - Its ticket is armed, or fired, or a thread watches its event, while it is in flight;
  *     whoever is first calls vow__cl_op_arrive on the loop's thread.
  */
 #ifndef VOW_OPENCL_OP_H
@@ -34,7 +34,7 @@ struct vow__cl_gate {
 };
 
 struct vow__cl_home {
-    struct vow__cl_home *next, **at; /* of this thread's homes */
+    struct vow__cl_home *next, **at; /* of this thread's homes; at NULL: not found any more */
     vow_loop *loop;
     size_t refs; /* operations, gates, queues */
     struct vow__cl_op *flight;
@@ -47,7 +47,7 @@ struct vow__cl_home {
     vow_promise *kept, *look; /* the keeper's handler, the timer's */
     uint64_t look_ms;
     bool is_closing, look_again;
-    vow_pool *waiters; /* for events without a callback; NULL: none needed yet */
+    vow_pool *watchers; /* for events without a callback; NULL: none needed yet */
 };
 
 /* home.c. Gives a reference; NULL: no memory. */
@@ -76,6 +76,7 @@ struct vow_cl_queue {
     cl_command_queue handle;
     cl_context context; /* the queue holds it */
     size_t refs;
+    unsigned round;     /* how often it was flushed: what came before was told to the device */
     vow_promise *flush; /* under way in the loop's queue */
 };
 void vow__cl_queue_touched(vow_cl_queue *queue); /* to be flushed */
@@ -135,6 +136,13 @@ struct vow__cl_link { /* a dependency */
     struct vow__cl_gate gate;
 };
 
+/* What a thread looks at. The last of the two that hold it frees it, on whatever thread. */
+struct vow__cl_watch {
+    cl_event event; /* a reference */
+    atomic_int refs;
+    atomic_bool is_unwanted;
+};
+
 struct vow__cl_op {
     struct vow__cl_home *home;
     struct vow__cl_op *next, **at;             /* in flight; at NULL: not */
@@ -144,11 +152,13 @@ struct vow__cl_op {
     vow_cl_queue *queue; /* NULL: only waits for an event */
     cl_event event;
     struct vow__cl_ticket *ticket;
-    vow_promise *waiter; /* where the callback could not be registered */
+    struct vow__cl_watch *watch; /* where the callback could not be registered; and who hears */
+    vow_promise *watched;        /* of it; NULL: no thread is needed, or none could be had */
     const char *where;
     unsigned refs;
-    bool held;   /* the command's objects */
-    bool doomed; /* a user event of its own has failed: it cannot begin any more */
+    unsigned round; /* its queue's, when it was put in */
+    bool held;      /* the command's objects */
+    bool doomed;    /* a user event of its own has failed: it cannot begin any more */
     struct vow__cl_command command;
     size_t link_count, wait_count;
     cl_event *waits; /* behind the links; a reference each */

@@ -73,11 +73,11 @@ vow_cl_queue *vow_cl_queue_unref(vow_cl_queue *queue)
 cl_command_queue vow_cl_queue_handle(const vow_cl_queue *queue) { return queue->handle; }
 
 /* What the queue has not told the device now it may never tell. */
-static void reject_all(vow_cl_queue *queue, cl_int code)
+static void reject_untold(vow_cl_queue *queue, cl_int code)
 {
     struct vow__cl_home *home = queue->home;
     for (struct vow__cl_op *op = home->flight; op; op = op->next)
-        if (op->queue == queue)
+        if (op->queue == queue && op->round == queue->round)
             vow__cl_op_reject(op, vow__cl_error(op->where, code, "clFlush"));
     vow__cl_look_soon(home);
 }
@@ -88,7 +88,9 @@ void vow__cl_queue_flush(vow_cl_queue *queue)
         return;
     cl_int code = clFlush(queue->handle);
     if (code != CL_SUCCESS)
-        reject_all(queue, code);
+        reject_untold(queue, code);
+    else
+        queue->round++;
 }
 
 static vow_value on_round_end(vow_value v, void *data)

@@ -89,6 +89,16 @@ TEST(after_a_dependency_that_was_rejected_nothing_is_put_in)
     RIG_END(rig);
 }
 
+TEST(a_command_that_is_dropped_tells_nothing_of_its_dependency)
+{
+    struct rig rig = rig_of(loop);
+    vow_promise *failed = vow_rejected(loop, vow_error_new(vow_errno_domain(), EIO, "disk"));
+    vow_unref(vow_cl_marker(rig.queue, VOW_AFTER(failed)));
+    settle_all(loop);
+    EQ_UINT(stub->command_count(), 0);
+    RIG_END(rig);
+}
+
 TEST(a_failed_upload_rejects_the_tail_once_with_its_causes)
 {
     struct rig rig = rig_of(loop);
@@ -170,6 +180,23 @@ TEST(a_flush_that_fails_rejects_what_it_was_for)
     EQ_REJECTED(p, CL_OUT_OF_RESOURCES);
     clFlush(vow_cl_queue_handle(rig.queue)); /* the command was in the queue all the same */
     settle_all(loop);
+    RIG_END(rig);
+}
+
+TEST(a_flush_that_fails_leaves_alone_what_was_flushed_before)
+{
+    struct rig rig = rig_of(loop);
+    vow_promise *before = vow_cl_marker(rig.queue, VOW_AT_ONCE);
+    vow_poll(loop);
+    stub->fail("clFlush", CL_OUT_OF_RESOURCES, 1);
+    vow_promise *p = vow_cl_marker(rig.queue, VOW_AT_ONCE);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_REJECTED(p, CL_OUT_OF_RESOURCES);
+    EQ_INT(vow_state(before), VOW_PENDING);
+    clFlush(vow_cl_queue_handle(rig.queue));
+    settle_all(loop);
+    EQ_FULFILLED(before);
     RIG_END(rig);
 }
 

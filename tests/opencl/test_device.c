@@ -3,6 +3,7 @@
  * Finding devices, building programs, opening queues.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "harness.h"
 
@@ -42,6 +43,20 @@ TEST(all_platforms_are_looked_at_for_each_wish_in_turn)
     vow_cl_device_unref(device);
 }
 
+TEST(the_names_of_wishes_are_copied)
+{
+    char name[] = "Other";
+    vow_cl_wish wish = {CL_DEVICE_TYPE_ALL, name};
+    vow_value v;
+    stub->reset();
+    stub->slow(2000);
+    vow_promise *p = vow_cl_open(loop, &wish, 1);
+    memset(name, 'x', sizeof name - 1);
+    EQ_INT(vow_run(loop, p, &v), 0);
+    EQ_TEXT(vow_cl_device_name(vow_cl_device_of(v)), "Other accelerator");
+    vow_release(v);
+}
+
 TEST(no_device_is_an_error_of_its_own)
 {
     vow_value v;
@@ -62,12 +77,23 @@ TEST(a_driver_that_fails_while_it_is_asked_is_named)
     vow_release(v);
 }
 
-TEST(a_context_that_cannot_be_made_rejects)
+TEST(a_device_whose_context_cannot_be_made_is_passed_over)
 {
     vow_value v;
     stub->reset();
     stub->fail("clCreateContext", CL_OUT_OF_RESOURCES, 1);
+    EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), 0);
+    EQ_TEXT(vow_cl_device_name(vow_cl_device_of(v)), "Other accelerator");
+    vow_release(v);
+}
+
+TEST(the_first_context_that_cannot_be_made_is_the_error_where_none_can)
+{
+    vow_value v;
+    stub->reset();
+    stub->fail("clCreateContext", CL_OUT_OF_RESOURCES, 0);
     EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), CL_OUT_OF_RESOURCES);
+    EQ_TEXT(vow_error_message(vow_as_error(v)), "clCreateContext: Stub GPU");
     vow_release(v);
 }
 
@@ -95,6 +121,9 @@ TEST(the_log_is_the_message_of_a_build_that_fails)
     EQ_INT(vow_run(loop, vow_cl_build(loop, device, "error", NULL), &v), CL_BUILD_PROGRAM_FAILURE);
     EQ_TEXT(vow_error_message(vow_as_error(v)), "clBuildProgram");
     vow_release(v);
+    stub->fail("clRetainContext", CL_INVALID_CONTEXT, 1);
+    EQ_INT(vow_run(loop, vow_cl_build(loop, device, "f", NULL), &v), CL_INVALID_CONTEXT);
+    vow_release(v);
     stub->fail("clCreateProgramWithSource", CL_OUT_OF_HOST_MEMORY, 1);
     EQ_INT(vow_run(loop, vow_cl_build(loop, device, "f", NULL), &v), CL_OUT_OF_HOST_MEMORY);
     vow_release(v);
@@ -110,6 +139,23 @@ TEST(a_search_or_build_that_nobody_wants_leaves_nothing)
     EQ_INT(vow_run_all(loop), 0);
     vow_cl_device_unref(device);
     EQ_UINT(stub->live(), 0);
+}
+
+/* Under TSan: what a device counts is the loop's thread's. */
+TEST(a_build_that_outlives_its_loop_leaves_the_device_alone)
+{
+    vow_loop *own = vow_loop_new();
+    vow_cl_device *device = opened(own, NULL, 0);
+    stub->slow(2000);
+    vow_promise *p = vow_cl_build(own, device, "f", NULL);
+    while (stub->called("clBuildProgram") == 0)
+        sched_yield();
+    vow_unref(p);
+    vow_loop_free(own);
+    vow_cl_device_unref(device);
+    while (stub->live() > 0)
+        sched_yield();
+    CHECK(loop != NULL);
 }
 
 TEST(a_queue_that_cannot_be_had_says_why)

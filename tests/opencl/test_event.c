@@ -189,7 +189,7 @@ TEST(a_status_that_cannot_be_read_rejects_and_the_event_is_looked_after)
     end(context, event);
 }
 
-TEST(where_no_callback_can_be_registered_a_thread_waits)
+TEST(where_no_callback_can_be_registered_a_thread_looks_often)
 {
     cl_context context = raw_context();
     cl_event event;
@@ -198,10 +198,30 @@ TEST(where_no_callback_can_be_registered_a_thread_waits)
     clSetUserEventStatus(event, -7);
     vow_value v;
     EQ_INT(vow_run(loop, p, &v), -7);
-    CHECK(stub->called("clWaitForEvents") == 1);
     vow_release(v);
     EQ_INT(vow_run_all(loop), 0);
     end(context, event);
+}
+
+/* Nobody is called back, and what waits for a failed command stays as it is for ever. */
+TEST(a_thread_does_not_wait_for_what_the_driver_has_forgotten)
+{
+    struct rig rig = rig_of(loop);
+    stub->fail("clSetEventCallback", CL_OUT_OF_HOST_MEMORY, 0);
+    stub->forget_dependants(true);
+    vow_promise *up = vow_cl_write(rig.queue, part(rig.memory[0]), bytes_of('x'), VOW_AT_ONCE);
+    vow_promise *p = vow_cl_marker(rig.queue, VOW_AFTER(up));
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(stub->finish(1, CL_OUT_OF_RESOURCES), 1);
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), CL_OUT_OF_RESOURCES);
+    vow_release(v);
+    vow_clock_advance(loop, 100);
+    EQ_INT(vow_run_all(loop), 0);
+    stub->forget_dependants(false);
+    settle_all(loop);
+    RIG_END(rig);
 }
 
 TEST(an_event_that_cannot_be_held_rejects_at_once)

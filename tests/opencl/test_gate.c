@@ -90,6 +90,18 @@ TEST(an_event_that_cannot_be_made_drops_the_promise)
     clReleaseContext(context);
 }
 
+TEST(an_event_that_cannot_be_held_twice_is_none)
+{
+    cl_context context = raw_context();
+    cl_int code = 0;
+    stub->fail("clRetainEvent", CL_OUT_OF_RESOURCES, 1);
+    EQ_PTR(vow_cl_user_event(loop, context, vow_delay(loop, 5), &code), NULL);
+    EQ_INT(code, CL_OUT_OF_RESOURCES);
+    EQ_INT(vow_run_all(loop), 0);
+    clReleaseContext(context);
+    EQ_UINT(stub->live(), 0);
+}
+
 TEST(a_promise_of_an_event_of_a_promise_comes_round)
 {
     cl_context context = raw_context();

@@ -108,6 +108,7 @@ int stub_finish(int n, cl_int status);
 void stub_set_forgets(bool on);
 void stub_set_backwards(bool on);
 void stub_set_slow(unsigned us);
+void stub_nap(void); /* as long as a command takes */
 int stub_unflushed(void);
 void stub_call_late(void);
 

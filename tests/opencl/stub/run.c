@@ -231,6 +231,11 @@ int stub_finish(int n, cl_int status)
 void stub_set_forgets(bool on) { forgets = on; }
 void stub_set_backwards(bool on) { is_backwards = on; }
 void stub_set_slow(unsigned us) { slow_us = us; }
+void stub_nap(void)
+{
+    if (slow_us > 0)
+        usleep(slow_us);
+}
 int stub_unflushed(void)
 {
     int n = 0;

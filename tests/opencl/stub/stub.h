@@ -47,7 +47,7 @@ struct stub {
     /* By hand, on the calling thread: at most n runnable commands end with `status`. Gives how
      * many. */
     int (*finish)(int n, cl_int status);
-    void (*slow)(unsigned us); /* what the thread takes for a command */
+    void (*slow)(unsigned us); /* what the thread takes for a command; a build, a search */
     size_t (*command_count)(void);
     struct stub_command (*command)(size_t i);
     int (*number_of)(cl_event event);
