@@ -108,8 +108,12 @@ def read_all(folder):
 # Building
 
 
-def package_flags(kind):
-    command = ["pkg-config", kind, "libevent_core", "check"]
+# The libraries beside libvow whose tests can be asked, and what they stand on.
+BESIDE = {"http": ["libcurl", "libevent_extra"], "tls": ["openssl"]}
+
+
+def package_flags(kind, packages=("libevent_core", "check")):
+    command = ["pkg-config", kind, *packages]
     return shlex.split(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -119,10 +123,10 @@ def run(command, **more):
     return done.returncode, done.stdout
 
 
-def library_sources(folder):
+def library_sources(folder, part="lib"):
     """Of libvow itself; libraries beside it have a meson.build of their own."""
-    with open(os.path.join(folder, "lib", "meson.build"), encoding="utf-8") as file:
-        return ["lib/" + name for name in re.findall(r"^  '(.*\.[cS])',$", file.read(), re.M)]
+    with open(os.path.join(folder, part, "meson.build"), encoding="utf-8") as file:
+        return [f"{part}/{name}" for name in re.findall(r"^  '(.*\.[cS])',$", file.read(), re.M)]
 
 
 class Tree:
@@ -169,13 +173,27 @@ class Tree:
     def library(self):
         return self.sources
 
-    @staticmethod
-    def sources_of(program):
+    def beside(self, program):
+        """The libraries beside libvow that a test includes something of."""
         folder, thing = program.split("/")
-        return ["tests/harness.c", f"tests/{folder}/test_{thing}.c"]
+        path = os.path.join(self.folder, "tests", folder, f"test_{thing}.c")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        return [name for name in BESIDE if re.search(rf'#include "(vow/)?{name}[/_.]', text)]
 
-    def link(self, objects, ret):
-        code, said = run(["gcc", "-o", ret, *objects, *self.libs, "-pthread"])
+    def sources_of(self, program):
+        folder, thing = program.split("/")
+        sources = ["tests/harness.c", f"tests/{folder}/test_{thing}.c"]
+        for name in self.beside(program):
+            sources += library_sources(self.folder, f"lib/{name}")
+        return sources
+
+    def link(self, program, objects, ret):
+        libs = [package for name in self.beside(program) for package in BESIDE[name]]
+        libs = package_flags("--libs", libs) if libs else []
+        code, said = run(["gcc", "-o", ret, *objects, *self.libs, *libs, "-pthread"])
         if code != 0:
             raise Wrong(f"does not link:\n{said}")
 
@@ -224,7 +242,7 @@ class Mutation:
     def build(self, program):
         ret = os.path.join(self.folder, program.replace("/", "-"))
         sources = self.tree.library() + self.tree.sources_of(program)
-        self.tree.link([self.object_of(source) for source in sources], ret)
+        self.tree.link(program, [self.object_of(source) for source in sources], ret)
         return ret
 
 

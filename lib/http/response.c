@@ -31,13 +31,8 @@ vow_http_response *vow_http_response_unref(vow_http_response *r)
 
 /* Sending. */
 
-/* Nobody wants the response any more. */
-static void stop_head(void *data)
-{
-    vow_http_response *r = data;
-    r->head = NULL;
-    vow__http_detach(r);
-}
+/* Nobody wants the response any more: it goes with the promise. */
+static void stop_head(void *data) { (void)data; }
 
 /* Also when the loop closes, with the head still to come. */
 static void head_ended(void *data)

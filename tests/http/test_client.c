@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "adapt/heap.h"
 #include "http/peer.h"
 
 #include <curl/curl.h>
@@ -263,6 +264,7 @@ TEST(a_body_is_read_as_a_stream)
 
 TEST(nobody_reading_means_that_the_peer_waits)
 {
+    heap_watch();
     vow_http_client *c = begin(loop);
     nginx_file(&nginx, "big", 30000000);
     vow_http_response *r =
@@ -271,6 +273,7 @@ TEST(nobody_reading_means_that_the_peer_waits)
     vow_promise *other = vow_http_get(c, URL("/hello"), 0); /* goes on meanwhile */
     vow_http_response_unref(RESPONSE(other, 200));
     EQ_INT(vow_run_all(loop), 0); /* paused: nothing is watched */
+    CHECK(heap.most < (3 << 20)); /* it begins at one */
     is_file(whole_of(loop, s), 30000000);
     vow_stream_unref(s);
     vow_http_response_unref(r);

@@ -123,6 +123,7 @@ static int refused(vow_loop *loop, struct world *w, const char *host, char *text
     vow_promise *server = vow_tls_accept(w->server, pair[1]);
     vow_mark_handled(server);
     int code = vow_run(loop, vow_tls_connect(w->client, pair[0], host), &v);
+    CHECK(code != 0);
     CHECK(vow_error_domain(vow_as_error(v)) == vow_tls_domain());
     vow_describe(vow_as_error(v), VOW_ONE_LINE, text, size);
     vow_release(v);
