@@ -32,8 +32,8 @@ typedef struct vow_stream vow_stream;
 
 /* A descriptor as a stream. Takes fd, makes it non-blocking: sockets, pipes, terminals; what
  * the system cannot wait for (regular files, /dev/null) is read and written at its position
- * by vow's pool for files. Gives; NULL: no memory, no open descriptor or a closed loop
- * (errno), fd closed. */
+ * by vow's pool for files. Gives; NULL: no memory, no open descriptor, a closed loop, or for a
+ * device no descriptor to find out what it is (errno: EMFILE, ...), fd closed. */
 VOW_API vow_stream *vow_stream_from_fd(vow_loop *loop, int fd);
 
 /* Two connected streams in memory, for tests and for parts of a program. What one writes the

@@ -237,31 +237,37 @@ int vow_stream_fd(const vow_stream *s)
     return vow__stream_file_fd(s);
 }
 
-/* Character devices differ: a terminal can be waited for, /dev/null cannot. */
-static bool can_be_waited_for(int fd, mode_t mode)
+/* Character devices differ: a terminal can be waited for, /dev/null cannot. 0 or an errno
+ * number: finding out takes a descriptor. */
+static int can_be_waited_for(int fd, mode_t mode, bool *ret)
 {
+    *ret = !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode);
 #ifdef __linux__
     if (S_ISCHR(mode)) {
         struct epoll_event ask = {.events = EPOLLIN};
         int epoll = epoll_create1(EPOLL_CLOEXEC);
-        int failed = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ask) ? errno : 0;
+        if (epoll < 0)
+            return errno;
+        *ret = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ask) == 0 || errno != EPERM;
         close(epoll);
-        return failed != EPERM;
     }
 #else
     (void)fd;
 #endif
-    return !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode);
+    return 0;
 }
 
 vow_stream *vow_stream_from_fd(vow_loop *loop, int fd)
 {
     vow__check_loop(loop, "vow_stream_from_fd");
     struct stat status;
+    bool waits = false;
     int failed = loop->closing ? ESHUTDOWN : 0;
     if (!failed && fstat(fd, &status))
         failed = errno;
-    if (!failed && !can_be_waited_for(fd, status.st_mode))
+    if (!failed)
+        failed = can_be_waited_for(fd, status.st_mode, &waits);
+    if (!failed && !waits)
         return vow__stream_of_file(loop, fd);
     if (!failed)
         failed = vow__fd_set_flags(fd);
