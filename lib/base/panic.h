@@ -7,8 +7,15 @@
 
 #include "vow/base.h"
 
+/* What is hardly ever called: its callers' ways to it stand apart from the code that runs. */
+#if defined(__GNUC__) || defined(__clang__)
+#define VOW_COLD __attribute__((cold))
+#else
+#define VOW_COLD
+#endif
+
 /* Formats the message, calls the panic hook, aborts. Allocates nothing. */
-VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
+VOW_COLD VOW_NORETURN void vow__panic(const char *format, ...) VOW_FORMAT(1, 2);
 
 /* Checks for misuse. With -Dchecks=false they are compiled, not evaluated. */
 #ifdef VOW_NO_CHECKS

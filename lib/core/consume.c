@@ -36,15 +36,36 @@ void vow__check_result(const vow_promise *c, vow_value in, vow_value result)
               place ? place : "(places are not recorded)", vow_type_name(in));
 }
 
-void vow__settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result)
+static VOW_NOINLINE void end_unwanted(vow_loop *loop, vow_promise *c, vow_value result)
+{
+    vow__drop_running(loop, c);
+    vow__release(result);
+}
+
+static inline void settle(vow_loop *loop, vow_promise *c, vow_value result)
+{
+    loop->running = NULL;
+    if (VOW_UNLIKELY(!vow__wanted(c)))
+        end_unwanted(loop, c, result);
+    else if (vow__has_kind(result, VOW__PROMISE))
+        vow__follow(loop, c, result.as.p);
+    else
+        vow__resolve_with(loop, c, result);
+}
+
+static VOW_NOINLINE void settle_alike(vow_loop *loop, vow_promise *c, vow_value in,
+                                      vow_value result)
 {
     vow__check_result(c, in, result);
-    if (vow__has_kind(result, VOW__SAME))
-        result = vow_keep(in);
-    if (VOW_LIKELY(vow__user_end(loop, c)))
-        vow__resolve_with(loop, c, result);
+    settle(loop, c, vow__has_kind(result, VOW__SAME) ? vow_keep(in) : result);
+}
+
+void vow__settle_by(vow_loop *loop, vow_promise *c, vow_value in, vow_value result)
+{
+    if (VOW_UNLIKELY(result.type == in.type || vow__has_kind(result, VOW__SAME)))
+        settle_alike(loop, c, in, result);
     else
-        vow__release(result);
+        settle(loop, c, result);
 }
 
 /* Calls one handler of c with what it sees: `ok`, or `err` where that is NULL. */
@@ -187,6 +208,7 @@ static void go_on(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
     vow_value in = s || (c->flags & F_CANCEL) ? take_input(c, s) : vow_none();
     vow__seen(in);
+    loop->alone = false; /* others that wait for s may stand behind c */
     vow__linear_go_on(loop, c, in);
 }
 

@@ -157,7 +157,7 @@ int vow__cannot_wait(vow_loop *loop, vow_promise *c, vow_promise *q)
     return q == c || (c->consumers && waits_for(q, c)) ? VOW_ECYCLE : 0;
 }
 
-void vow__follow(vow_loop *loop, vow_promise *p, vow_promise *q)
+static VOW_NOINLINE void follow(vow_loop *loop, vow_promise *p, vow_promise *q)
 {
     int refused = vow__cannot_wait(loop, p, q);
     if (VOW_UNLIKELY(refused)) {
@@ -170,4 +170,17 @@ void vow__follow(vow_loop *loop, vow_promise *p, vow_promise *q)
         take_over_settled(loop, p, q);
     else
         link_to_pending(loop, p, q);
+}
+
+/* Straight down: a plain value that nobody else asks for. */
+void vow__follow(vow_loop *loop, vow_promise *p, vow_promise *q)
+{
+    if (q->kind_flags != VOW__KF(K_FULFILLED, 0) || q->outside != 1 || !vow__is_plain(q->value) ||
+        vow__loop_of(q) != loop) {
+        follow(loop, p, q);
+        return;
+    }
+    vow_value v = q->value;
+    vow__give(loop, q);
+    vow__fulfil(loop, p, v);
 }

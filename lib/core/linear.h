@@ -40,6 +40,28 @@ static inline bool vow__is_simple(const vow_loop *loop, const vow_promise *p)
     return p && p->outside && (p->kind == K_SOURCE || vow__settled(p)) && vow__loop_of(p) == loop;
 }
 
+/* Would the running code, if it waited for what has settled, be the next to go on, and in this
+ * drain? */
+static inline bool vow__linear_is_next(const vow_loop *loop)
+{
+    const vow_promise *c = loop->running;
+    return !loop->head && loop->alone && loop->left > 1 && !loop->shuffle &&
+           c->kind_flags == VOW__KF(K_LINEAR, 0) && (c->consumers || c->outside);
+}
+/* Then it gets the value of p, which is simple and which it alone holds, where it stands: p is
+ * taken, the value in *ret. False: not so. */
+static inline bool vow__linear_take(vow_loop *loop, vow_promise *p, vow_value *ret)
+{
+    if (p->kind_flags != VOW__KF(K_FULFILLED, 0) || p->outside > 1 || !vow__linear_is_next(loop))
+        return false;
+    loop->left--; /* a turn all the same */
+    loop->handlers++;
+    *ret = p->value;
+    vow__give(loop, p);
+    vow__seen(*ret);
+    return true;
+}
+
 /* linear.c, for the function below. */
 void vow__linear_end(vow_loop *loop, vow_promise *c, vow_value result);
 void vow__linear_look_again(vow_loop *loop, vow_promise *c);

@@ -27,10 +27,12 @@ struct vow_loop {
     const void *thread;             /* vow__thread() of the owner */
     vow_promise *running;           /* on whose behalf user code runs; NULL: none */
     uint64_t made, handlers;
+    size_t left;    /* of the budget of the drain that runs */
     bool awake;     /* a drain is running or has been asked for: no wake needed */
     bool places;    /* record where promises are made */
     bool slow_free; /* quarantine or closed: freeing a line is more than a push */
     bool dropping, closing, closed, draining;
+    bool alone;     /* nothing is to be done after running linear code, before the queue */
     bool guarded;   /* user's hooks run in the middle of an operation: nothing may be served */
 
     void (*wake)(vow_loop *loop);   /* the queue has become non-empty outside a drain */
@@ -99,8 +101,8 @@ static inline vow_loop *vow__loop_of(const vow_promise *p)
 }
 
 /* What every public call on a promise checks: a live handle, on the owner's thread. */
-VOW_NORETURN void vow__bad_handle(const vow_promise *p, const char *call);
-VOW_NORETURN void vow__bad_thread(const vow_loop *loop, const char *call);
+VOW_COLD VOW_NORETURN void vow__bad_handle(const vow_promise *p, const char *call);
+VOW_COLD VOW_NORETURN void vow__bad_thread(const vow_loop *loop, const char *call);
 static inline void vow__check_loop(const vow_loop *loop, const char *call)
 {
 #ifndef VOW_NO_CHECKS
@@ -131,8 +133,8 @@ static inline vow_loop *vow__check(const vow_promise *p, const char *call)
  * are on a stack of their addresses, not on a list through them: a list would have each take
  * wait for the line before to come into the cache. */
 bool vow__add_slab(vow_loop *loop); /* false: no memory */
-vow_promise *vow__take_slow(vow_loop *loop);
-void vow__give_slow(vow_loop *loop, vow_promise *line);
+VOW_COLD vow_promise *vow__take_slow(vow_loop *loop);
+VOW_COLD void vow__give_slow(vow_loop *loop, vow_promise *line);
 void vow__poison(vow_promise *line);
 void vow__unpoison(vow_promise *line);
 size_t vow__each_line(const vow_loop *loop, void (*visit)(vow_promise *line, void *data), void *data);
@@ -175,9 +177,29 @@ static inline void vow__give(vow_loop *loop, vow_promise *line)
 }
 
 /* site.c: the 16-bit number of a place, 0 when unknown or not recorded. */
-uint16_t vow__site_number(const char *where);
+VOW_COLD uint16_t vow__site_number(const char *where);
 const char *vow__site_text(uint16_t site); /* NULL for 0 */
 bool vow__places_wanted(void);
+
+/* What vow_on_stop and vow_resolve do, of a promise that was just made and nobody waits for. */
+static inline void vow__hook_new(vow_resolver *r, vow_destroy_fn *stop, void *op,
+                                 vow_destroy_fn *destroy)
+{
+    vow_promise *p = (vow_promise *)r;
+    p->stop = stop;
+    p->data = op;
+    p->destroy = destroy;
+}
+static inline void vow__resolve_new(vow_resolver *r, vow_value v)
+{
+    vow_promise *p = (vow_promise *)r;
+    if (VOW_UNLIKELY(!vow__fulfils(v))) {
+        vow_resolve(r, v);
+        return;
+    }
+    p->kind_flags = VOW__KF(K_FULFILLED, 0);
+    p->value = v;
+}
 
 /* The hooks of a resolver that has not been used are not to run any more. */
 static inline void vow__unhook(vow_resolver *r)
@@ -289,7 +311,7 @@ void vow__cancel(vow_loop *loop, vow_promise *p);
 void vow__stop_source(vow_loop *loop, vow_promise *p, vow_error *error);
 
 /* unhandled.c */
-void vow__unseen_add(vow_loop *loop, vow_promise *p);
+VOW_COLD void vow__unseen_add(vow_loop *loop, vow_promise *p);
 void vow__unseen_remove(vow_loop *loop, vow_promise *p);
 /* A consumer of the rejected s is gone: if it was the last and none saw the error, s is unseen. */
 static inline void vow__unseen_if_left(vow_loop *loop, vow_promise *s)
@@ -329,6 +351,6 @@ static inline vow_promise *vow__derive(vow_promise *p, enum vow__kind kind, cons
     return c;
 }
 /* The refused promise, after `p` (may be NULL) was dropped and data destroyed. */
-vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy);
+VOW_COLD vow_promise *vow__refuse(vow_loop *loop, vow_promise *p, void *data, vow_destroy_fn *destroy);
 
 #endif

@@ -10,7 +10,7 @@ static vow_promise *line_of(const vow_resolver *r) { return (vow_promise *)r; }
 
 static bool is_live(const vow_promise *p) { return p->kind == K_SOURCE && !(p->flags & F_DEAD); }
 
-VOW_NORETURN static void stale(const char *call)
+VOW_COLD VOW_NORETURN static void stale(const char *call)
 {
     vow__panic("%s: the resolver was used already; settling, dropping and abandoning consume it",
                call);
@@ -105,7 +105,10 @@ static VOW_NOINLINE void resolve(vow_loop *loop, vow_promise *p, vow_value v)
     }
     vow_destroy_fn *destroy = p->destroy;
     void *op = p->data;
-    vow__resolve_with(loop, p, v);
+    if (VOW_LIKELY(vow__fulfils(v)))
+        vow__fulfil(loop, p, v);
+    else
+        vow__resolve_with(loop, p, v);
     if (destroy)
         destroy(op);
 }

@@ -58,8 +58,7 @@ static size_t serve_settled(vow_loop *loop, vow_promise *p, size_t most)
 }
 
 /* Straight down, with nothing left out that the general way would do: a fulfilled promise at
- * the head of the queue whose only consumer is an unflagged `then`, linear code, or the
- * element of a combinator that only stores plain values. */
+ * the head of the queue whose only consumer is an unflagged `then`, linear code or element. */
 
 static bool is_straight(const vow_promise *p)
 {
@@ -130,6 +129,7 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
     }
     if (c->kind_flags == VOW__KF(K_LINEAR, 0)) {
         pop_head(loop, p);
+        loop->alone = !p->outside; /* else its value may go when the code has had its turn */
         vow_value in = p->value;
         if (VOW_UNLIKELY(!vow__is_plain(in))) {
             in = vow__take_outcome(p);
@@ -139,16 +139,21 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
         end_straight(loop, p, p->value);
         return true;
     }
-    if (c->kind_flags == VOW__KF(K_ELEMENT, 0) && fills(c, p->value)) {
+    if (c->kind_flags != VOW__KF(K_ELEMENT, 0))
+        return false;
+    pop_head(loop, p);
+    if (fills(c, p->value)) {
         vow_promise *combine = c->data;
         ((vow__array *)combine->state)->items[c->index] = p->value;
         vow__combine_remove(combine, c);
         vow__give(loop, c);
-        pop_head(loop, p);
         end_straight(loop, p, p->value);
-        return true;
+    } else {
+        vow__combine_input_settled(loop, c, p);
+        p->flags &= (uint8_t)~F_BUSY;
+        vow__drop_if_unwanted(loop, p);
     }
-    return false;
+    return true;
 }
 
 /* One consumer that came after its source had settled, or was cut off from it. */
@@ -207,11 +212,13 @@ size_t vow__drain(vow_loop *loop, size_t most)
     vow_loop *outer = vow__running_loop;
     vow__running_loop = loop;
     loop->draining = loop->awake = true;
-    size_t served = 0;
+    loop->left = most;
     vow_promise *p;
-    while (served < most && (p = loop->head) != NULL) {
-        served += VOW_LIKELY(serve_straight(loop, p)) ? 1 : serve(loop, p, most - served);
+    while (loop->left > 0 && (p = loop->head) != NULL) {
+        size_t n = VOW_LIKELY(serve_straight(loop, p)) ? 1 : serve(loop, p, loop->left);
+        loop->left -= n; /* less what was taken meanwhile */
     }
+    size_t served = most - loop->left;
     if (!loop->head || ++loop->drains_unreported >= 64)
         vow__report_unseen(loop);
     if (loop->head)

@@ -8,26 +8,32 @@
 
 #include "vow/value.h"
 
-/* vow_type.kind. 0 is what users' types have. */
+/* vow_type.kind. 0 is what users' types have. The order is that of the questions below. */
 enum {
     VOW__COUNTED = 0,
-    VOW__SCALAR = 1,
+    VOW__HOMING = 1, /* the type is a vow__homing_type */
     VOW__ERROR = 2,
     VOW__PROMISE = 3,
-    VOW__HOMING = 4, /* the type is a vow__homing_type */
-    VOW__SAME = 5,
-    VOW__AGAIN = 6
+    VOW__SAME = 4,
+    VOW__AGAIN = 5,
+    VOW__SCALAR = 6
 };
 
-/* none (type NULL) and scalars need no care. */
+/* none (type NULL), scalars and VOW_AGAIN need no care. */
 static inline bool vow__is_plain(vow_value v)
 {
-    return v.type == NULL || v.type->kind == VOW__SCALAR;
+    return v.type == NULL || v.type->kind >= VOW__AGAIN;
 }
 /* Does it hold a reference? False for none, scalars, VOW_SAME and VOW_AGAIN. */
 static inline bool vow__is_counted(vow_value v)
 {
-    return v.type != NULL && v.type->kind < VOW__SAME && v.type->kind != VOW__SCALAR;
+    return v.type != NULL && v.type->kind < VOW__SAME;
+}
+/* Is a promise that is resolved with it fulfilled with it? Not with errors, promises, foreign
+ * thenables and VOW_SAME. */
+static inline bool vow__fulfils(vow_value v)
+{
+    return vow__is_plain(v) || (v.type->kind < VOW__ERROR && !v.type->then);
 }
 static inline bool vow__has_kind(vow_value v, uint32_t kind)
 {
