@@ -80,7 +80,7 @@ vow_stream *vow_stream_new(vow_loop *loop, const vow_transport *transport, void 
     return s;
 }
 
-vow_promise *vow__stream_refused(vow_stream *s, const vow_resolver *in_flight, const char *what,
+vow_promise *vow__stream_refusal(vow_stream *s, const vow_resolver *in_flight, const char *what,
                                  const char *where)
 {
     VOW_CHECK(s->member.loop, "%s at %s: the stream's loop is freed", what, where);
@@ -90,22 +90,6 @@ vow_promise *vow__stream_refused(vow_stream *s, const vow_resolver *in_flight, c
     if (!s->transport)
         return vow__op_failed(s->member.loop, EBADF, what, where);
     return in_flight ? vow__op_failed(s->member.loop, EBUSY, what, where) : NULL;
-}
-
-int vow__stream_wait(vow_stream *s, int side)
-{
-    int failed = s->transport->wait(s->object, side);
-    if (!failed)
-        s->waiting |= side;
-    return failed;
-}
-
-void vow__stream_rest(vow_stream *s, int side)
-{
-    bool waited = s->waiting & side;
-    s->waiting &= ~side;
-    if (waited && s->transport->rest)
-        s->transport->rest(s->object, side);
 }
 
 vow_error *vow__stream_error(const vow_stream *s, int side)

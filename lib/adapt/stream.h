@@ -77,12 +77,31 @@ struct vow_stream {
 vow_stream *vow__stream_new(vow_loop *loop, const vow_transport *transport, size_t size);
 
 /* The rejected promise of an operation that cannot start, or NULL. */
-vow_promise *vow__stream_refused(vow_stream *s, const vow_resolver *in_flight, const char *what,
-                                 const char *where);
+VOW_COLD vow_promise *vow__stream_refusal(vow_stream *s, const vow_resolver *in_flight,
+                                          const char *what, const char *where);
+static inline vow_promise *vow__stream_refused(vow_stream *s, const vow_resolver *in_flight,
+                                               const char *what, const char *where)
+{
+    const vow_loop *loop = s->member.loop;
+    bool may = loop && !loop->closing && vow__same_process(loop) && s->transport && !in_flight;
+    return VOW_LIKELY(may) ? NULL : vow__stream_refusal(s, in_flight, what, where);
+}
 
 /* The side waits for its transport: 0 or an errno number. It does not, or no more. */
-int vow__stream_wait(vow_stream *s, int side);
-void vow__stream_rest(vow_stream *s, int side);
+static inline int vow__stream_wait(vow_stream *s, int side)
+{
+    int failed = s->transport->wait(s->object, side);
+    if (!failed)
+        s->waiting |= side;
+    return failed;
+}
+static inline void vow__stream_rest(vow_stream *s, int side)
+{
+    bool waited = s->waiting & side;
+    s->waiting &= ~side;
+    if (waited && s->transport->rest)
+        s->transport->rest(s->object, side);
+}
 
 /* The transport's own error for what it has just refused, or NULL. */
 vow_error *vow__stream_error(const vow_stream *s, int side);

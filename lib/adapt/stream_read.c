@@ -78,14 +78,8 @@ static vow_buf *take_bytes(vow_stream *s, size_t n)
         return b;
     }
     b = vow_buf_copy(vow__stream_bytes(s), n);
-    if (!b)
-        return NULL;
-    s->in.from += n;
-    if (vow__stream_kept(s) == 0) {
-        s->in.from = s->in.to = 0;
-        if (vow_buf_size(s->in.kept) > IDLE_BYTES)
-            free_kept(s);
-    }
+    if (b)
+        vow__stream_used(s, n);
     return b;
 }
 
@@ -278,8 +272,11 @@ static void done(void *data) { vow_stream_unref(data); }
 /* Has the outcome without waiting: from kept bytes, the end, or what the transport told of. */
 static bool decided_at_once(vow_stream *s, vow_value *ret)
 {
-    *ret = vow__fail_ready(ENOMEM);
-    if (!vow__stream_join(s) || decided(s, ret))
+    if (VOW_UNLIKELY(!vow__stream_join(s))) {
+        *ret = vow__fail_ready(ENOMEM);
+        return true;
+    }
+    if (decided(s, ret))
         return true;
     if (s->in.ended)
         *ret = at_end(s);
@@ -302,10 +299,10 @@ static vow_promise *start(vow_stream *s, enum vow__reading kind, size_t size, co
     s->in.where = where;
     vow_value outcome;
     if (decided_at_once(s, &outcome)) {
-        vow_resolve(resolver, outcome);
+        vow__resolve_new(resolver, outcome);
     } else {
         s->in.resolver = resolver;
-        vow_on_stop(resolver, stop, vow_stream_ref(s), done);
+        vow__hook_new(resolver, stop, vow_stream_ref(s), done);
     }
     return p;
 }

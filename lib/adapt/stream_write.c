@@ -10,19 +10,29 @@
 
 enum { MOST_PARTS = 16 };
 
-/* The parts that are left, as many as one call takes. */
-static int next_parts(const vow_stream *s, struct iovec ret[MOST_PARTS], size_t *ret_bytes)
+/* One write of the transport of the parts that are left, of as many as it takes. */
+static ssize_t write_parts(vow_stream *s, size_t *ret_offered)
 {
+    struct iovec parts[MOST_PARTS];
     int n = s->out.count < MOST_PARTS ? s->out.count : MOST_PARTS;
-    *ret_bytes = 0;
+    *ret_offered = 0;
     for (int i = 0; i < n; i++) {
-        ret[i] = s->out.parts[i];
-        *ret_bytes += ret[i].iov_len;
+        parts[i] = s->out.parts[i];
+        *ret_offered += parts[i].iov_len;
     }
-    ret->iov_base = (char *)ret->iov_base + s->out.done;
-    ret->iov_len -= s->out.done;
-    *ret_bytes -= s->out.done;
-    return n;
+    parts->iov_base = (char *)parts->iov_base + s->out.done;
+    parts->iov_len -= s->out.done;
+    *ret_offered -= s->out.done;
+    return s->transport->write(s->object, parts, n);
+}
+
+/* The same; what is whole goes as it is. */
+static ssize_t write_once(vow_stream *s, size_t *ret_offered)
+{
+    if (VOW_UNLIKELY(s->out.done > 0 || s->out.count > MOST_PARTS))
+        return write_parts(s, ret_offered);
+    *ret_offered = s->out.left;
+    return s->transport->write(s->object, s->out.parts, s->out.count);
 }
 
 static void advance(vow_stream *s, size_t n)
@@ -43,10 +53,8 @@ static int write_more(vow_stream *s)
     if (s->out.kind == WRITE_END)
         return s->transport->shutdown ? s->transport->shutdown(s->object) : EOPNOTSUPP;
     while (s->out.left > 0) {
-        struct iovec parts[MOST_PARTS];
         size_t offered;
-        int count = next_parts(s, parts, &offered);
-        ssize_t n = s->transport->write(s->object, parts, count);
+        ssize_t n = write_once(s, &offered);
         if (n < 0)
             return errno;
         advance(s, (size_t)n);
@@ -169,12 +177,12 @@ static void go(vow_stream *s, vow_resolver *resolver, vow_buf *buf)
     int failed = try_write(s);
     if (failed != EAGAIN) {
         vow_buf_unref(buf);
-        vow_resolve(resolver, outcome_now(s, failed));
+        vow__resolve_new(resolver, outcome_now(s, failed));
         return;
     }
     s->out.buf = buf;
     s->out.resolver = resolver;
-    vow_on_stop(resolver, stop, vow_stream_ref(s), done);
+    vow__hook_new(resolver, stop, vow_stream_ref(s), done);
 }
 
 static vow_promise *write_bytes(vow_stream *s, enum vow__writing kind, const void *bytes,

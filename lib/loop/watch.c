@@ -21,39 +21,17 @@ int vow__watch_init(vow_loop *loop, struct vow__watch *w, int fd, short what,
     return w->event ? 0 : ENOMEM;
 }
 
-static void wake_up(struct vow__event_loop *l, struct vow__watch *w)
+int vow__watch_add(struct vow__watch *w)
 {
-    if (!w->at)
-        return;
-    *w->at = w->next;
-    if (w->next)
-        w->next->at = w->at;
-    w->at = NULL;
-    l->resting_count--;
-}
-
-int vow__watch_begin(vow_loop *loop, struct vow__watch *w)
-{
-    wake_up(vow__event_loop(loop), w);
-    int failed = w->added ? 0 : vow__event_add(w->event, NULL);
+    int failed = vow__event_add(w->event, NULL);
     w->added = !failed;
     return failed;
 }
 
-void vow__watch_rest(vow_loop *loop, struct vow__watch *w)
-{
-    struct vow__event_loop *l = vow__event_loop(loop);
-    w->next = l->resting;
-    w->at = &l->resting;
-    if (w->next)
-        w->next->at = &w->next;
-    l->resting = w;
-    l->resting_count++;
-}
-
 void vow__watch_stop(vow_loop *loop, struct vow__watch *w)
 {
-    wake_up(vow__event_loop(loop), w);
+    if (w->at)
+        vow__watch_wake(vow__event_loop(loop), w);
     if (w->added)
         vow__event_del(loop, w->event);
     w->added = false;

@@ -25,9 +25,37 @@ struct vow__watch {
 int vow__watch_init(vow_loop *loop, struct vow__watch *w, int fd, short what,
                     event_callback_fn callback, void *data);
 void vow__watch_done(vow_loop *loop, struct vow__watch *w); /* also one never initialised */
-int vow__watch_begin(vow_loop *loop, struct vow__watch *w); /* somebody waits: 0 or an errno number */
-void vow__watch_rest(vow_loop *loop, struct vow__watch *w); /* nobody does; only in its callback */
-void vow__watch_stop(vow_loop *loop, struct vow__watch *w); /* nobody does: deletes it now */
+void vow__watch_stop(vow_loop *loop, struct vow__watch *w); /* nobody waits: deletes it now */
+
+/* For the two below. */
+int vow__watch_add(struct vow__watch *w);
+static inline void vow__watch_wake(struct vow__event_loop *l, struct vow__watch *w)
+{
+    *w->at = w->next;
+    if (w->next)
+        w->next->at = w->at;
+    w->at = NULL;
+    l->resting_count--;
+}
+
+/* Somebody waits: 0 or an errno number. */
+static inline int vow__watch_begin(vow_loop *loop, struct vow__watch *w)
+{
+    if (w->at)
+        vow__watch_wake(vow__event_loop(loop), w);
+    return VOW_LIKELY(w->added) ? 0 : vow__watch_add(w);
+}
+/* Nobody does; only in its callback. */
+static inline void vow__watch_rest(vow_loop *loop, struct vow__watch *w)
+{
+    struct vow__event_loop *l = vow__event_loop(loop);
+    w->next = l->resting;
+    w->at = &l->resting;
+    if (w->next)
+        w->next->at = &w->next;
+    l->resting = w;
+    l->resting_count++;
+}
 
 /* An object that holds events of the loop and may outlive it. */
 struct vow__member {
