@@ -201,6 +201,26 @@ TEST(a_fiber_that_cancels_itself_hears_of_it_in_its_next_await)
     vow_unref(p);
 }
 
+static vow_value cancel_self_later(void *data)
+{
+    struct job *job = data;
+    job->second = vow_await(vow_delay(vow_current(), 5), NULL);
+    vow_cancel(job->own);
+    job->code = vow_await(vow_resolved(vow_current(), vow_none()), NULL);
+    job->second |= vow_await(vow_resolved(vow_current(), vow_none()), NULL);
+    return vow_none();
+}
+
+TEST(a_fiber_that_cancels_itself_hears_of_it_though_it_need_not_wait)
+{
+    struct job job = {0};
+    vow_promise *p = job.own = vow_spawn(loop, cancel_self_later, &job, NULL);
+    vow_clock_advance(loop, 5);
+    EQ_INT(job.code, ECANCELED);
+    EQ_INT(job.second, 0);
+    vow_unref(p);
+}
+
 TEST(a_promise_that_others_hold_too_goes_on_when_its_fiber_is_cancelled)
 {
     vow_resolver *r;

@@ -5,6 +5,7 @@
 #include "vow/task.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "harness.h"
 
@@ -136,6 +137,71 @@ TEST(await_of_a_settled_promise_takes_its_turn_in_the_queue)
     EQ_INT(a.steps, 3);
     vow_unref(p);
     vow_unref(q);
+    vow_unref(h);
+}
+
+/* Waits once, then awaits what has settled, a step each. */
+static vow_value await_many(void *data)
+{
+    struct job *job = data;
+    job->code = vow_await(job->waits_for, NULL);
+    for (job->steps = 1; job->steps < 100 && job->code == 0; job->steps++) {
+        vow_value v;
+        if (job->trace)
+            trace_add(job->trace, "%c%d", job->name, job->steps);
+        job->code = vow_await(vow_resolved(vow_current(), vow_textf("%d", job->steps)), &v);
+        job->code |= job->code || strtol(vow_as_text(v), NULL, 10) != job->steps;
+        vow_release(v);
+    }
+    return vow_none();
+}
+
+TEST(awaits_of_what_has_settled_are_turns_of_the_drain)
+{
+    vow_resolver *r;
+    struct job a = {.waits_for = vow_promise_new(loop, &r)};
+    vow_promise *p = vow_spawn(loop, await_many, &a, NULL);
+    vow_poll(loop);
+    vow_resolve(r, vow_none());
+    for (int i = 1; i <= 9; i++) {
+        EQ_INT(vow_drain(loop, 10), 10);
+        EQ_INT(a.steps, 10 * i);
+    }
+    vow_poll(loop);
+    EQ_INT(a.steps, 100);
+    EQ_INT(a.code, 0);
+    vow_unref(p);
+}
+
+TEST(an_await_lets_those_go_first_who_waited_for_the_same_promise)
+{
+    vow_resolver *r;
+    struct trace trace = {""};
+    vow_promise *shared = vow_promise_new(loop, &r);
+    struct job a = {.waits_for = vow_ref(shared), .name = 'a', .trace = &trace};
+    vow_promise *p = vow_spawn(loop, await_many, &a, NULL);
+    vow_poll(loop);
+    vow_promise *h = vow_then(shared, add_h, &trace);
+    vow_resolve(r, vow_none());
+    vow_drain(loop, 3);
+    EQ_TRACE(trace, "a1 h a2");
+    vow_unref(p);
+    vow_unref(h);
+}
+
+TEST(an_await_of_what_has_settled_lets_the_queue_go_first)
+{
+    vow_resolver *r, *s;
+    struct trace trace = {""};
+    struct job a = {.waits_for = vow_promise_new(loop, &r), .name = 'a', .trace = &trace};
+    vow_promise *p = vow_spawn(loop, await_many, &a, NULL);
+    vow_promise *h = vow_then(vow_promise_new(loop, &s), add_h, &trace);
+    vow_poll(loop);
+    vow_resolve(r, vow_none());
+    vow_resolve(s, vow_none());
+    vow_drain(loop, 4);
+    EQ_TRACE(trace, "a1 h a2 a3");
+    vow_unref(p);
     vow_unref(h);
 }
 
