@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "task/stack.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -74,10 +75,25 @@ static size_t most_protected(void)
     return most;
 }
 
+#ifdef MADV_GUARD_INSTALL
+/* Emulators of processes say yes to advice that they do not know. Asked once, of a guard. */
+static bool guards_are_real(const char *low)
+{
+    static atomic_int known; /* 1: they are, -1: they are not */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!answer) {
+        answer = access(low, F_OK) && errno == EFAULT ? 1 : -1;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer > 0;
+}
+#endif
+
 static bool install_guard(char *low)
 {
 #ifdef MADV_GUARD_INSTALL
-    return vow__stack_guard <= GUARD_INSTALL && !madvise(low, guard_bytes(), MADV_GUARD_INSTALL);
+    return vow__stack_guard <= GUARD_INSTALL &&
+           !madvise(low, guard_bytes(), MADV_GUARD_INSTALL) && guards_are_real(low);
 #else
     (void)low;
     return false;
