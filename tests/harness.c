@@ -79,6 +79,20 @@ void harness_fail(const char *file, int line, const char *format, ...)
     abort(); /* not reached */
 }
 
+void harness_on_stack(size_t bytes, void *(*fn)(void *), void *data)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    long least = sysconf(_SC_THREAD_STACK_MIN);
+    if (least > 0 && bytes < (size_t)least)
+        bytes = (size_t)least;
+    EQ_INT(pthread_attr_init(&attributes), 0);
+    EQ_INT(pthread_attr_setstacksize(&attributes, bytes), 0);
+    EQ_INT(pthread_create(&thread, &attributes, fn, data), 0);
+    EQ_INT(pthread_join(thread, NULL), 0);
+    EQ_INT(pthread_attr_destroy(&attributes), 0);
+}
+
 void harness_eq_int(const char *file, int line, const char *what, intmax_t a, intmax_t b)
 {
     if (a != b)

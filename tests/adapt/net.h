@@ -30,14 +30,6 @@ static inline struct rlimit net_limit_descriptors(int more)
     return before;
 }
 
-/* valgrind keeps that limit itself, by closing what accept has given; and it knows no
- * openat2. */
-static inline bool under_valgrind(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-}
-
 /* A plain listening descriptor on a free port. */
 static inline int net_listen(uint16_t *ret_port)
 {

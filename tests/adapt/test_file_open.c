@@ -160,7 +160,8 @@ TEST(out_of_descriptors)
     rlim_t before = limit(RLIMIT_NOFILE, 3);
     expect_error(loop, vow_file_open(loop, dir.file, O_RDONLY, 0), EMFILE, dir.file);
     expect_error(loop, vow_file_open(loop, dir.other, O_RDWR | O_CREAT, 0), EMFILE, dir.other);
-    expect_error(loop, vow_file_write(loop, dir.file, text_buf("x"), 0), EMFILE, dir.file);
+    if (!under_valgrind()) /* which refuses what it has opened, and so made, already */
+        expect_error(loop, vow_file_write(loop, dir.file, text_buf("x"), 0), EMFILE, dir.file);
     expect_error(loop, vow_file_copy(loop, dir.file, dir.other, NULL, NULL), EMFILE, dir.file);
     succeeds(loop, vow_file_stat(loop, dir.file)); /* takes none then */
     limit(RLIMIT_NOFILE, before);

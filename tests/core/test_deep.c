@@ -3,8 +3,6 @@
  * A million links on a thread with a 64 KiB stack: nothing in the core recurses. (Fewer
  * links and more stack where a sanitizer wants room for itself.)
  */
-#include <pthread.h>
-
 #include "core/common.h"
 #include "vow/flow.h"
 
@@ -36,13 +34,7 @@ static void *with_loop(void *data)
 
 static void on_small_stack(void (*body)(vow_loop *loop, size_t n))
 {
-    pthread_t thread;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    EQ_INT(pthread_attr_setstacksize(&attributes, STACK_BYTES), 0);
-    EQ_INT(pthread_create(&thread, &attributes, with_loop, &body), 0);
-    pthread_join(thread, NULL);
-    pthread_attr_destroy(&attributes);
+    harness_on_stack(STACK_BYTES, with_loop, &body);
 }
 
 static void settle_chain(vow_loop *loop, size_t n)

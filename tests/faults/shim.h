@@ -415,7 +415,9 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int ms)
 
 int poll(struct pollfd *asked, nfds_t count, int ms)
 {
-    return interrupts() ? -1 : (int)syscall(SYS_poll, asked, count, ms);
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000L}; /* not all machines have SYS_poll */
+    return interrupts() ? -1
+                        : (int)syscall(SYS_ppoll, asked, count, ms < 0 ? NULL : &time, NULL, 0);
 }
 
 int waitid(idtype_t type, id_t id, siginfo_t *info, int options)

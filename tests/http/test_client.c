@@ -91,10 +91,11 @@ static vow_value whole_of(vow_loop *loop, vow_stream *s)
 static void is_file(vow_value v, size_t size)
 {
     vow_buf *b = vow_buf_of(v);
+    const uint8_t *bytes = vow_buf_bytes(b);
     EQ_UINT(vow_buf_size(b), size);
     for (size_t i = 0; i < size; i++)
-        if (vow_buf_bytes(b)[i] != i * 7 % 251)
-            FAIL("byte %zu is %d", i, vow_buf_bytes(b)[i]);
+        if (bytes[i] != i * 7 % 251)
+            FAIL("byte %zu is %d", i, bytes[i]);
     vow_release(v);
 }
 
@@ -649,7 +650,9 @@ TEST(a_forked_child_leaves_the_parents_connections_alone)
         right =
             right && vow_state(p) == VOW_REJECTED && vow_error_code(vow_error_of(p)) == VOW_EFORK;
         vow_http_client_free(s.client);
-        _exit(right ? 0 : 1);
+        if (right) /* not _exit: valgrind would count what is left to the parent as lost */
+            execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
     }
     int status;
     CHECK(waitpid(child, &status, 0) == child);

@@ -520,7 +520,8 @@ TEST(out_of_descriptors_it_waits_and_tries_again)
         vow_poll(loop);
     EQ_UINT(vow_http_server_connections(s), 0); /* not before the pause is over */
     vow_clock_advance(loop, 100);
-    UNTIL(vow_http_server_connections(s) == 1);
+    /* valgrind refuses descriptors that the kernel has given: the client is gone */
+    UNTIL(under_valgrind() || vow_http_server_connections(s) == 1);
     vow_unref(warm);
     close(fd);
     vow_http_server_free(s);

@@ -427,7 +427,7 @@ TEST_PLAIN(an_evtimer_that_cannot_be_set_is_tried_again)
     for (int i = 0; i < PLACES; i++)
         thief.taken[i] = evtimer_new(base, i ? count_event : take_all_places, &thief);
     CHECK(event_add(thief.taken[0], &soon) == 0);
-    vow_promise *first = delay_by_evtimer(loop_, 1), *second = vow_delay(loop_, 20);
+    vow_promise *first = delay_by_evtimer(loop_, 1), *second = vow_delay(loop_, 200);
     uint64_t both_due = vow_now(loop_) + 10 * MS; /* libevent's clock is coarse */
     while (vow_now(loop_) < both_due)
         ;

@@ -129,9 +129,13 @@ TEST(a_mutex_that_goes_sends_those_away_whom_a_condition_tells)
 
 TEST_PANICS(waiting_with_a_released_permit_is_misuse, "the permit was released")
 {
-    vow_permit *permit = permit_of(vow_mutex_lock(vow_mutex_new(loop)));
+    static vow_mutex *mutex; /* known to valgrind when the panic ends the program */
+    static vow_condition *condition;
+    mutex = vow_mutex_new(loop);
+    condition = vow_condition_new(loop);
+    vow_permit *permit = permit_of(vow_mutex_lock(mutex));
     vow_permit_release(permit);
-    vow_unref(vow_condition_wait(vow_condition_new(loop), permit));
+    vow_unref(vow_condition_wait(condition, permit));
 }
 
 TEST(a_flag_wakes_all_and_stays)

@@ -3,7 +3,6 @@
  * Deep and wide structures are destroyed in constant stack: each on a thread of 64 KiB.
  */
 #include <errno.h>
-#include <pthread.h>
 
 #include "harness.h"
 #include "value/error.h"
@@ -16,14 +15,7 @@ static void *release(void *v)
 
 static void release_on_a_small_stack(vow_value v)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-
-    CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstacksize(&attributes, 64 * 1024) == 0);
-    CHECK(pthread_create(&thread, &attributes, release, &v) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(pthread_attr_destroy(&attributes) == 0);
+    harness_on_stack(64 * 1024, release, &v);
 }
 
 static vow_error *error_new(void) { return vow_error_new(vow_errno_domain(), EIO, NULL); }
