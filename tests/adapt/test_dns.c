@@ -316,8 +316,10 @@ static bool half_was_asked(void)
 static void half_is_tried(vow_loop *loop)
 {
     vow_clock_advance(loop, 50);
-    while (vow_pool_running(vow_pool_own(VOW_POOL_NAMES)) > 1 || !half_was_asked())
+    for (int i = 0; vow_pool_running(vow_pool_own(VOW_POOL_NAMES)) > 1 || !half_was_asked(); i++) {
+        CHECK(i < 1000000);
         vow_poll(loop);
+    }
     for (int i = 0; i < 10; i++)
         vow_poll(loop);
 }
