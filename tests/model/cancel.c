@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 
 /* From now on n stands alone, and will see the cancellation. */
 static void cut(struct model *m, struct m_promise *n)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "inside.h"
 
 struct m_channel *m_channel_new(struct model *m, size_t capacity)
 {

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 /* Sources and resolvers. */
@@ -52,6 +52,8 @@ static void stop_op(struct model *m, struct m_promise *p)
         forget_timer(m, p);
     else if (p->case_count > 0)
         m_leave_channel(m, p);
+    else if (p->turn.line)
+        m_leave_line(m, p);
     else if (p->scope)
         m_leave_joiners(m, p);
     else

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 /* Does q wait for p, through whatever it waits for? `search` marks what was looked at. */
@@ -55,6 +55,7 @@ static void move_into(struct model *m, struct m_promise *p, struct m_promise *q)
     p->destroy = q->kind == M_FIBER && q->destroy;
     p->fiber = q->fiber;
     p->scope = q->scope;
+    p->use = q->use;
     p->step = q->step;
     take_place(p, q);
     m_free(m, q);

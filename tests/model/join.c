@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 /* Joining. */

@@ -3,7 +3,7 @@
  * model.c - the model's promises: making, settling, waiting, and rejections that nobody has
  * seen.
  */
-#include "model.h"
+#include "inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +74,7 @@ void m_end(struct model *m)
     free(m->posts);
     m_free_channels(m);
     m_free_scopes(m);
+    m_free_locks(m);
 }
 
 struct m_promise *m_make(struct model *m, enum m_kind kind)

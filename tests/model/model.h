@@ -19,7 +19,7 @@ struct m_object;
 struct model;
 
 /* Values. */
-enum m_type { M_NONE, M_INT, M_SAME, M_AGAIN, M_END, M_PROMISE, M_BOX, M_THENABLE, M_ARRAY, M_ERROR };
+enum m_type { M_NONE, M_INT, M_SAME, M_AGAIN, M_END, M_PROMISE, M_BOX, M_THENABLE, M_PERMIT, M_ARRAY, M_ERROR };
 struct m_value {
     int32_t type, number; /* number: M_INT, and the index of nothing else */
     union {
@@ -31,11 +31,20 @@ struct m_values {
     struct m_value *at;
     size_t n, room;
 };
+/* One that waits in a line, or what came of it: a permit. */
+struct m_turn {
+    struct m_list *line;         /* NULL: it does not wait */
+    struct m_lock *lock;         /* for which, now or when a condition has told it; or NULL */
+    uint64_t permits;            /* how many */
+    struct m_condition *told_by; /* whose notification nobody has heard of yet; or NULL */
+};
 struct m_object {
     long refs; /* 0: immortal */
     enum m_type type;
     uint32_t who;             /* M_BOX, M_THENABLE */
     int code;                 /* M_ERROR */
+    bool seen;                /* M_ARRAY: the program has had it */
+    struct m_turn turn;       /* M_PERMIT: all zero when it was given back */
     struct m_value cause;     /* M_ERROR: an error or none */
     struct m_value payload;   /* M_ERROR */
     struct m_values contents; /* M_ARRAY: its items; M_ERROR: suppressed errors */
@@ -114,6 +123,8 @@ struct m_promise {
     struct m_case *cases;         /* a source waits for one of them */
     size_t case_count;            /* 0: it does not */
     bool select;                  /* its result names the case */
+    struct m_turn turn;           /* a source waits in a line */
+    struct m_use *use;            /* of m_using, a step and its end */
     struct m_list *ties;          /* of those who share an end, this one is in it */
     enum m_step step;
     struct m_scope *scope;        /* of its children, and of all that a join is made of */
@@ -168,6 +179,29 @@ struct m_owner {
     struct m_list ties;
 };
 
+/* A semaphore, a mutex, a read-write lock. */
+struct m_lock {
+    struct m_lock *next; /* all ever made */
+    uint64_t total, free;
+    bool closed;
+    struct m_list waiters, closers;
+};
+struct m_condition {
+    struct m_condition *next;
+    struct m_list waiters;
+};
+struct m_flag {
+    struct m_flag *next;
+    bool set;
+    struct m_list waiters;
+};
+struct m_use {
+    struct m_use *next;
+    uint32_t who;
+    bool destroy;
+    struct m_value held;
+};
+
 struct m_host {
     void *self;
     struct m_value (*call)(void *self, enum m_role role, uint32_t who, struct m_value in);
@@ -202,6 +236,10 @@ struct model {
     struct m_scope *scopes;
     size_t scopes_made;
     struct m_owner *owners;
+    struct m_lock *locks;
+    struct m_condition *conditions;
+    struct m_flag *flags;
+    struct m_use *uses;
     struct m_promise *fiber; /* whose turn it is */
     uint64_t shuffle;        /* 0, or the state of the random order */
     uint32_t *posts;
@@ -258,6 +296,22 @@ struct m_promise *m_within(struct model *m, struct m_scope *s, struct m_promise 
 struct m_owner *m_owner_new(struct model *m);
 struct m_promise *m_own(struct model *m, struct m_owner *o, struct m_promise *p);
 void m_owner_free(struct model *m, struct m_owner *o);
+struct m_lock *m_lock_new(struct model *m, uint64_t permits);
+struct m_promise *m_acquire(struct model *m, struct m_lock *l, uint64_t permits);
+struct m_value m_try(struct model *m, struct m_lock *l, uint64_t permits);
+void m_lock_add(struct model *m, struct m_lock *l, uint64_t permits);
+struct m_promise *m_lock_close(struct model *m, struct m_lock *l);
+void m_lock_free(struct model *m, struct m_lock *l);
+void m_permit_back(struct model *m, struct m_object *permit);
+struct m_condition *m_condition_new(struct model *m);
+struct m_promise *m_condition_wait(struct model *m, struct m_condition *c, struct m_value permit);
+void m_condition_notify(struct model *m, struct m_condition *c, bool all);
+void m_condition_free(struct model *m, struct m_condition *c);
+struct m_flag *m_flag_new(struct model *m);
+struct m_promise *m_flag_wait(struct model *m, struct m_flag *f);
+void m_flag_set(struct model *m, struct m_flag *f, bool set);
+void m_flag_free(struct model *m, struct m_flag *f);
+struct m_promise *m_using(struct model *m, struct m_promise *p, uint32_t who, bool destroy);
 struct m_promise *m_spawn(struct model *m, bool stackless, uint32_t who, bool destroy);
 void m_fiber_shield(struct model *m, bool on); /* of the fiber whose turn it is */
 void m_shuffle(struct model *m, uint64_t seed);
@@ -271,75 +325,5 @@ long m_poll(struct model *m);
 void m_advance(struct model *m, uint64_t ms);
 int m_post(struct model *m, uint32_t who);
 size_t m_close(struct model *m);
-
-/* Between the model's own files. */
-void m_push(struct m_list *list, struct m_promise *p);
-void m_insert(struct m_list *list, size_t at, struct m_promise *p);
-size_t m_find(const struct m_list *list, const struct m_promise *p);
-void m_remove(struct m_list *list, const struct m_promise *p);
-struct m_promise *m_make(struct model *m, enum m_kind kind);
-void m_free(struct model *m, struct m_promise *p);
-bool m_settled(const struct m_promise *p);
-bool m_derived(const struct m_promise *p);
-bool m_wanted(const struct m_promise *p);
-bool m_only_wanter(const struct m_promise *s, const struct m_promise *c);
-void m_wake(struct model *m);
-void m_enqueue(struct model *m, struct m_promise *p);
-void m_settle(struct model *m, struct m_promise *p, struct m_value outcome);
-void m_resolve_with(struct model *m, struct m_promise *p, struct m_value v);
-struct m_value m_take_outcome(struct m_promise *s);
-int m_cannot_wait(struct model *m, struct m_promise *c, struct m_promise *q);
-void m_wait_for(struct model *m, struct m_promise *c, struct m_promise *s);
-struct m_promise *m_derive(struct model *m, struct m_promise *p, enum m_kind kind);
-struct m_promise *m_refuse(struct model *m, struct m_promise *p, bool destroy, uint32_t who);
-struct m_promise *m_leave_source(struct model *m, struct m_promise *c);
-void m_drop(struct model *m, struct m_promise *p);
-void m_drop_if_unwanted(struct model *m, struct m_promise *p);
-void m_drop_pinned(struct model *m, struct m_promise *p);
-void m_drop_parked(struct model *m);
-void m_cancel_inside(struct model *m, struct m_promise *p);
-void m_splice_follower(struct model *m, struct m_promise *p);
-void m_now_handled(struct model *m, struct m_promise *p);
-void m_unseen_if_left(struct model *m, struct m_promise *s);
-void m_report_error(struct model *m, struct m_value error);
-void m_report_unseen(struct model *m);
-void m_stop_source(struct model *m, struct m_promise *p, struct m_value error);
-void m_user_begin(struct model *m, struct m_promise *p);
-bool m_user_end(struct model *m, struct m_promise *p);
-void m_element_settled(struct model *m, struct m_promise *e, struct m_promise *input);
-void m_decide(struct model *m, struct m_promise *c, struct m_value result);
-void m_set_result(struct model *m, struct m_promise *c, struct m_value result);
-void m_let_go(struct model *m, struct m_promise *c, struct m_promise *e);
-void m_deliver(struct model *m, struct m_promise *c);
-void m_cancel_losers(struct model *m, struct m_promise *c);
-void m_release_state(struct model *m, struct m_promise *c);
-void m_append(struct m_values *values, struct m_value v);
-void m_leave_channel(struct model *m, struct m_promise *p);
-void m_free_channels(struct model *m);
-bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, uint64_t index);
-void m_scope_input(struct model *m, struct m_promise *c, uint64_t index, struct m_value outcome);
-void m_scope_last(struct model *m, struct m_promise *c);
-void m_scope_end(struct model *m, struct m_scope *s, struct m_value why);
-void m_scope_failed(struct model *m, struct m_scope *s, struct m_value error);
-void m_scope_start_some(struct model *m, struct m_scope *s);
-void m_scope_starter_came(struct model *m, struct m_scope *s);
-void m_scope_drop_starts(struct model *m, struct m_scope *s);
-void m_scope_look(struct model *m, struct m_scope *s);
-void m_call_joiners(struct model *m, struct m_scope *s, struct m_value v);
-void m_leave_joiners(struct model *m, struct m_promise *p);
-void m_scope_unref(struct model *m, struct m_scope *s);
-struct m_promise *m_scope_step(struct model *m, struct m_scope *s, struct m_promise *p,
-                               enum m_kind kind, enum m_step step);
-struct m_value m_step(struct model *m, struct m_promise *c, struct m_value in);
-struct m_promise *m_tie(struct model *m, struct m_list *ties, struct m_promise *p);
-void m_end_ties(struct model *m, struct m_list *ties, struct m_value error, bool drop);
-void m_destroy_attached(struct model *m, const struct m_promise *c);
-void m_free_scopes(struct model *m);
-void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in);
-void m_drop_fiber(struct model *m, struct m_promise *c);
-void m_finish(struct model *m);
-size_t m_serve(struct model *m, size_t most);
-size_t m_handles(const struct model *m);
-size_t m_pending(const struct model *m);
 
 #endif

@@ -184,7 +184,17 @@ void world_do_task(struct world *w, const struct op *op)
     case OP_free_owner:
         do_owner(w, op);
         break;
-    default:
+    case OP_add:
+    case OP_within:
+    case OP_start:
+    case OP_limit:
+    case OP_scope_deadline:
+    case OP_join:
+    case OP_cancel_scope:
+    case OP_free_scope:
         do_scope(w, op);
+        break;
+    default:
+        world_do_lock(w, op);
     }
 }

@@ -209,6 +209,8 @@ void program_print_op(const struct op *op, FILE *to)
             fprintf(to, "%s", op->c < 64 ? "" : " not");
         else if (*form == 'I')
             fprintf(to, " %x", (op->a | op->b << 8) & 0xfff);
+        else if (*form == 'K')
+            fprintf(to, " %u", op->c);
         else if (*form == 'L')
             fprintf(to, " %u %x %x", op->a % 3 + 1, op->b, op->c);
         else

@@ -15,7 +15,8 @@
 /* name, how often it is generated, what it does with a, b and c.
  * P: handle slot a; R: resolver slot a; S: hooks b; F: behaviour b, and c is odd when the
  * function's data is to be destroyed; V: gives b with c; N: number a; B: number b; M: milliseconds c;
- * I: inputs, a bit each in a and b; L: cases from a, b and c; C: only when c is below 64. */
+ * I: inputs, a bit each in a and b; L: cases from a, b and c; C: only when c is below 64;
+ * K: c of something. */
 #define OPERATIONS(X)                                                                   \
     X(nothing, 0, "")                                                                   \
     X(new, 14, "RS")                                                                    \
@@ -69,6 +70,22 @@
     X(drain_channel, 1, "N")                                                            \
     X(close_channel, 1, "N")                                                            \
     X(free_channel, 1, "N")                                                             \
+    X(lock, 1, "NB")                                                                    \
+    X(acquire, 8, "BK")                                                                 \
+    X(try, 2, "BK")                                                                     \
+    X(release, 3, "P")                                                                  \
+    X(add_permits, 1, "BK")                                                             \
+    X(close_lock, 1, "B")                                                               \
+    X(free_lock, 1, "B")                                                                \
+    X(using, 3, "PF")                                                                   \
+    X(wait, 5, "PB")                                                                    \
+    X(notify, 3, "B")                                                                   \
+    X(notify_all, 1, "B")                                                               \
+    X(free_condition, 1, "B")                                                           \
+    X(wait_flag, 3, "B")                                                                \
+    X(set_flag, 1, "B")                                                                 \
+    X(clear_flag, 1, "B")                                                               \
+    X(free_flag, 1, "B")                                                                \
     X(delay, 4, "M")                                                                    \
     X(timeout, 3, "PM")                                                                 \
     X(deadline, 1, "PM")                                                                \

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 void m_free_scopes(struct model *m)

@@ -1,94 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * serve.c - the model's queue at work, and the builders of what waits in it. One entry is a
- * settled promise with the consumers it had when it settled, or one consumer on its own, or
- * a foreign thenable to be called.
+ * serve.c - the model's queue at work. One entry is a settled promise with the consumers it had
+ * when it settled, or one consumer on its own, or a foreign thenable to be called.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
-
-/* Builders. */
-
-/* The destroy of a _with form belongs to a promise of its own, behind the step. */
-static struct m_promise *with_destroy(struct model *m, struct m_promise *c, uint32_t who,
-                                      bool destroy)
-{
-    return destroy ? m_attach(m, c, who) : c;
-}
-
-struct m_promise *m_then(struct model *m, struct m_promise *p, enum m_role role, uint32_t who,
-                         bool destroy)
-{
-    enum m_kind kind = role == M_ON_ANY ? M_HANDLE : role == M_ON_FINALLY ? M_FINALLY : M_THEN;
-    struct m_promise *c = m_derive(m, p, kind);
-    if (!c)
-        return m_refuse(m, p, destroy, who);
-    c->who = who;
-    c->role = role;
-    return with_destroy(m, c, who, destroy);
-}
-
-bool m_can_attach(const struct model *m, const struct m_promise *p)
-{
-    return p == m->no_loop || (p->handles == 1 && p->consumers.n == 0 && p->late == 0);
-}
-
-struct m_promise *m_attach(struct model *m, struct m_promise *p, uint32_t who)
-{
-    struct m_promise *c = p == m->no_loop ? NULL : m_derive(m, p, M_ATTACH);
-    if (!c)
-        return m_refuse(m, p, true, who);
-    c->who = who;
-    return c;
-}
-
-struct m_promise *m_context(struct model *m, struct m_promise *p)
-{
-    struct m_promise *c = m_derive(m, p, M_CONTEXT);
-    if (!c)
-        return m_refuse(m, p, false, 0);
-    c->value = m_error(m, 0);
-    return c;
-}
-
-struct m_promise *m_shield(struct model *m, struct m_promise *p)
-{
-    if (m_settled(p))
-        return p;
-    struct m_promise *keeper = m_make(m, M_KEEPER), *shield = m_make(m, M_SHIELD);
-    if (!keeper || !shield)
-        return m_refuse(m, p, false, 0);
-    keeper->handles = 0;
-    keeper->kept = true;
-    keeper->shield = shield;
-    shield->keeper = keeper;
-    m_wait_for(m, shield, p);
-    m_wait_for(m, keeper, p);
-    p->handles--;
-    return shield;
-}
-
-/* Refused, what would run on may use the data. */
-void m_detach(struct model *m, struct m_promise *p, bool on_error, uint32_t who, bool destroy)
-{
-    struct m_promise *c = m_derive(m, p, M_DETACH);
-    if (c) {
-        c->handles = 0;
-        c->kept = true;
-        c->role = on_error ? M_ON_ERROR : M_ON_ANY;
-        c->who = who;
-        c->destroy = destroy;
-    } else if (destroy) {
-        m_unref(m, m_refuse(m, p, true, who));
-    } else {
-        p->kept = p->kept || !m_settled(p);
-        m_unref(m, p);
-    }
-}
 
 /* Serving. */
 
@@ -135,6 +55,9 @@ static void call(struct model *m, struct m_promise *c, struct m_promise *s)
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
+    m_seen(in);
+    if (c->use)
+        c->use->held = m_keep(in);
     struct m_value result =
         c->scope ? m_step(m, c, in) : m->host.call(m->host.self, c->role, c->who, in);
     if (result.type == M_SAME)
@@ -211,6 +134,8 @@ void m_destroy_attached(struct model *m, const struct m_promise *c)
 {
     if (c->scope)
         m_scope_unref(m, c->scope);
+    else if (c->use)
+        m_end_use(m, c->use);
     else
         m->host.destroyed(m->host.self, c->who);
 }
@@ -262,6 +187,8 @@ static void end_detached(struct model *m, struct m_promise *c, struct m_promise 
         m->host.lost(m->host.self, c->who, s->value);
     else if (s->kind == M_REJECTED)
         m_report_error(m, m_keep(s->value));
+    else
+        m_seen(s->value);
     if (c->destroy)
         m->host.destroyed(m->host.self, c->who);
     m_user_end(m, c);

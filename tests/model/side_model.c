@@ -129,6 +129,8 @@ static void describe_value(struct text *text, struct m_value v, int depth)
             text_add(text, " ");
         }
         text_add(text, "]");
+    } else if (v.type == M_PERMIT) {
+        text_add(text, v.object->turn.lock ? "permit" : "given back");
     } else if (v.type == M_END) {
         text_add(text, "end");
     } else {
@@ -193,10 +195,13 @@ static size_t close_loop(struct world *w) { return m_close(w->loop); }
 
 static void outcome(struct text *text, void *p)
 {
-    if (m_settled(p))
-        describe_value(text, ((struct m_promise *)p)->value, 5);
-    else
+    const struct m_promise *settled = m_settled(p) ? p : NULL;
+    if (!settled) {
         text_add(text, "pending");
+        return;
+    }
+    m_seen(settled->value);
+    describe_value(text, settled->value, 5);
 }
 
 static struct counts counts(struct world *w)
@@ -249,6 +254,7 @@ const struct side model_side = {
     .end = end,
     .values = &model_values,
     .tasks = &model_tasks,
+    .locks = &model_locks,
     .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,

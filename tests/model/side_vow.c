@@ -336,6 +336,7 @@ const struct side vow_side = {
     .end = end,
     .values = &vow_values,
     .tasks = &vow_tasks,
+    .locks = &vow_locks,
     .pending = pending,
     .resolved = resolved,
     .on_stop = on_stop,

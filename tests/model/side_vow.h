@@ -23,5 +23,6 @@ void *remember_timers(vow_loop *loop, void *made);
 
 extern const struct side_values vow_values;
 extern const struct side_tasks vow_tasks;
+extern const struct side_locks vow_locks;
 
 #endif

@@ -3,6 +3,7 @@
  * side_vow_values.c - vow's values as a side of the world has them.
  */
 #include "side_vow.h"
+#include "sync/gate.h"
 
 static void thenable_then(void *box, vow_resolver *r)
 {
@@ -69,6 +70,8 @@ static void describe_value(struct text *text, vow_value v, int depth)
             text_add(text, " ");
         }
         text_add(text, "]");
+    } else if (vow_is(v, vow_permit_type())) {
+        text_add(text, vow_permit_of(v)->gate ? "permit" : "given back");
     } else if (vow_is_end(v)) {
         text_add(text, "end");
     } else {

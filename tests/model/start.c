@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 static struct m_start take_start(struct m_scope *s)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 
 struct m_promise *m_tie(struct model *m, struct m_list *ties, struct m_promise *p)
 {

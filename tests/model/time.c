@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 static bool busy(const struct model *m)

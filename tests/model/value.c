@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "inside.h"
 #include "vow/error.h"
 
 struct m_value m_none(void) { return (struct m_value){.type = M_NONE}; }
@@ -100,6 +100,10 @@ static void let_go(struct model *m, struct dying *dying, struct m_value v)
         m_append(&dying->errors, v);
     } else if (v.type == M_ARRAY) {
         m_append(&dying->arrays, v);
+    } else if (v.type == M_PERMIT) {
+        m_permit_back(m, v.object);
+        free(v.object);
+        m->live--;
     } else {
         uint32_t who = v.object->who;
         free(v.object);
@@ -110,8 +114,11 @@ static void let_go(struct model *m, struct dying *dying, struct m_value v)
 static void bury(struct model *m, struct dying *dying, struct m_object *object)
 {
     let_go(m, dying, object->payload);
-    for (size_t i = 0; i < object->contents.n; i++)
+    for (size_t i = 0; i < object->contents.n; i++) {
+        if (object->seen)
+            m_seen(object->contents.at[i]);
         let_go(m, dying, object->contents.at[i]);
+    }
     let_go(m, dying, object->cause);
     free(object->contents.at);
     free(object);

@@ -302,6 +302,9 @@ void world_begin(struct world *w, const struct side *side, const struct program 
     memset(w->channels, 0, sizeof w->channels);
     memset(w->scopes, 0, sizeof w->scopes);
     memset(w->owners, 0, sizeof w->owners);
+    memset(w->locks, 0, sizeof w->locks);
+    memset(w->conditions, 0, sizeof w->conditions);
+    memset(w->flags, 0, sizeof w->flags);
     side->begin(w);
 }
 
@@ -332,6 +335,14 @@ void world_let_go(struct world *w)
     free_all(w, w->channels, CHANNELS, w->side->tasks->free_channel);
     free_all(w, w->scopes, SCOPES, w->side->tasks->free_scope);
     free_all(w, w->owners, OWNERS, w->side->tasks->free_owner);
+    free_all(w, w->conditions, LOCKS, w->side->locks->free_condition);
+    free_all(w, w->flags, LOCKS, w->side->locks->free_flag);
+    for (unsigned i = 0; i < LOCKS; i++) {
+        struct lock lock = w->locks[i];
+        w->locks[i].l = NULL;
+        if (lock.l)
+            w->side->locks->free_lock(w, &lock);
+    }
     w->side->drain(w, SIZE_MAX);
 }
 

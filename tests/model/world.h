@@ -24,6 +24,7 @@ void text_add(struct text *text, const char *s);
 void text_number(struct text *text, uint64_t number);
 
 struct world;
+struct lock;
 struct counts {
     size_t live, handles, pending, timers;
     uint64_t handlers, unhandled;
@@ -74,11 +75,34 @@ struct side_tasks {
     void (*shield)(struct world *w, bool on); /* of the fiber or task whose turn it is */
     void (*shuffle)(struct world *w, uint64_t seed);
 };
+/* Kinds of locks; the same three functions serve all. */
+enum lock_kind { SEMAPHORE, MUTEX, RWLOCK };
+struct side_locks {
+    void *(*lock)(struct world *w, enum lock_kind kind, uint64_t permits);
+    void *(*acquire)(struct world *w, struct lock *l, unsigned n); /* of a RWLOCK: odd writes */
+    union any (*try_acquire)(struct world *w, struct lock *l, unsigned n);
+    void (*free_lock)(struct world *w, struct lock *l);
+    void (*add)(struct world *w, void *semaphore, unsigned n);
+    void *(*close)(struct world *w, void *semaphore);
+    uint64_t (*available)(void *semaphore);
+    bool (*has_permit)(void *p); /* fulfilled with one that was not given back */
+    void (*release)(struct world *w, void *p);
+    void *(*condition)(struct world *w);
+    void *(*wait)(struct world *w, void *condition, void *p); /* p has a permit, or is NULL */
+    void (*notify)(struct world *w, void *condition, bool all);
+    void (*free_condition)(struct world *w, void *condition);
+    void *(*flag)(struct world *w);
+    void *(*wait_flag)(struct world *w, void *flag);
+    void (*set_flag)(struct world *w, void *flag, bool set);
+    void (*free_flag)(struct world *w, void *flag);
+    void *(*using)(struct world *w, void *p, uint32_t who, bool destroy);
+};
 struct side {
     void (*begin)(struct world *w);
     void (*end)(struct world *w);
     const struct side_values *values;
     const struct side_tasks *tasks;
+    const struct side_locks *locks;
     void *(*pending)(struct world *w, void **resolver);
     void *(*resolved)(struct world *w, union any v);
     void (*on_stop)(struct world *w, void *r, bool stop, bool destroy, uint32_t who);
@@ -118,9 +142,14 @@ enum {
     CHANNELS = 3,
     SCOPES = 4,
     OWNERS = 2,
+    LOCKS = 3, /* as many conditions and flags */
     MOST_JOINERS = 2000,
     MOST_EVENTS = 3000,
     MOST_SERIALS = 20000
+};
+struct lock {
+    enum lock_kind kind;
+    void *l;
 };
 struct world {
     const struct side *side;
@@ -132,6 +161,8 @@ struct world {
         uint32_t who;
     } resolvers[SLOTS];
     void *channels[CHANNELS], *scopes[SCOPES], *owners[OWNERS];
+    struct lock locks[LOCKS];
+    void *conditions[LOCKS], *flags[LOCKS];
     uint32_t serials;
     unsigned calls, depth;
     bool quiet; /* functions do nothing any more and give plain values */
@@ -145,6 +176,7 @@ struct world {
 void world_begin(struct world *w, const struct side *side, const struct program *program);
 void world_do(struct world *w, const struct op *op);
 void world_do_task(struct world *w, const struct op *op);
+void world_do_lock(struct world *w, const struct op *op);
 void world_let_go(struct world *w); /* of everything it holds */
 void world_end(struct world *w);
 
