@@ -3,6 +3,7 @@
  * test_tls.c - TLS over sockets and pipes whose calls are interrupted, refused and cut short;
  * and over a stream below that gives and takes a byte at a time.
  */
+#include "faults/few.h"
 #include "faults/lines.h"
 #include "tls/world.h"
 
@@ -76,4 +77,45 @@ SEEDED(all_lines_to_who_was_dialled)
     end(&e);
     vow_listener_close(l);
     end_world(&w);
+}
+
+/* With too few descriptors. */
+
+static struct world few_world;
+
+/* Over a connection. */
+static int shake_hands(vow_loop *loop, vow_tls *client, vow_stream *below[2])
+{
+    vow_promise *server = vow_tls_accept(few_world.server, vow_stream_ref(below[1]));
+    vow_value connected;
+    int code = OUTCOME(vow_tls_connect(client, vow_stream_ref(below[0]), "localhost"), &connected);
+    code = code ? code : OUTCOME(server, NULL);
+    vow_release(connected);
+    return code;
+}
+
+static int connect_and_shake(vow_loop *loop)
+{
+    vow_error *error = NULL;
+    vow_stream *below[2];
+    vow_tls *client = vow_tls_new(&(vow_tls_options){.ca_file = few_world.ca.file}, &error);
+    if (!client) {
+        CHECK(vow_error_is(error, vow_tls_domain(), VOW_TLS_ECONFIG)); /* OpenSSL's words */
+        vow_error_unref(error);
+        return NEITHER;
+    }
+    int code = vow_unix_pair(loop, below);
+    if (code == 0) {
+        code = shake_hands(loop, client, below);
+        unref_both(below);
+    }
+    vow_tls_unref(client);
+    return code;
+}
+
+TEST_PLAIN(hands_are_shaken_with_few_descriptors)
+{
+    few_world = make_world("DNS:localhost", 10);
+    with_few_descriptors(connect_and_shake);
+    end_world(&few_world);
 }
