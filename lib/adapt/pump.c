@@ -21,12 +21,14 @@ struct vow__pump {
     uint64_t most, moved;
     bool drained; /* the last read brought all there was */
     bool running; /* inside run: a transport says at once that it is ready */
+    bool leaving;
     bool again;
 };
 
 /* Leaves both streams; the references go with the promise. */
 static void leave(struct vow__pump *pump)
 {
+    pump->leaving = true; /* what the transport has taken after all, it says now */
     vow__stream_rest(pump->from, VOW_READ);
     vow__stream_rest(pump->to, VOW_WRITE);
     pump->from->in.pump = pump->to->out.pump = NULL;
@@ -175,6 +177,8 @@ void vow__pump_on(struct vow__pump *pump, int side)
 
 void vow__pump_wrote(struct vow__pump *pump, size_t bytes)
 {
+    if (!pump->leaving) /* of a write before it */
+        return;
     vow__home_forget(&pump->from->in.home);
     vow__stream_used(pump->from, bytes);
     pump->moved += bytes;

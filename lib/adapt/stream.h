@@ -131,7 +131,7 @@ void vow__pump_on(struct vow__pump *pump, int side);
 void vow__unix_receive_on(struct vow__passing *receiver);
 void vow__unix_forget(vow_stream *s);
 
-/* It leaves, and the first kept bytes of where it reads have been written after all. */
+/* If it is leaving: the first kept bytes of where it reads have been written after all. */
 void vow__pump_wrote(struct vow__pump *pump, size_t bytes);
 
 /* The stream is closed: rejects what is in flight and gives back what the side holds. */

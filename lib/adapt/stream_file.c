@@ -19,7 +19,8 @@ enum { MOST_A_JOB = 256 * 1024 };
 /* One side and its job. buf and result are the thread's while it runs. */
 struct side {
     enum { IDLE, WANTED, RUNNING, DONE } state;
-    bool forgotten; /* RUNNING, but the write that began it was cancelled */
+    bool forgotten; /* RUNNING, but the write that began it was cancelled ... */
+    bool counted;   /* ... and its bytes count as written already */
     vow_buf *buf;
     size_t size;    /* of the job */
     size_t from;    /* DONE: so many bytes of buf were handed on */
@@ -84,9 +85,9 @@ static void was_written(void *data)
     struct file *f = data;
     if (vow__thread() == f->thread) {
         f->out.state = f->out.forgotten ? IDLE : DONE;
-        if (f->out.forgotten && f->stream && f->out.result > 0)
+        if (f->out.forgotten && !f->out.counted && f->stream && f->out.result > 0)
             vow_stream_wrote(f->stream, (size_t)f->out.result);
-        f->out.forgotten = false;
+        f->out.forgotten = f->out.counted = false;
         if (f->stream)
             vow_stream_ready(f->stream, VOW_WRITE);
     }
@@ -146,9 +147,10 @@ static ssize_t file_read(void *object, void *bytes, size_t size)
     struct file *f = object;
     if (f->in.state == DONE)
         return hand_on(&f->in, bytes, size);
-    f->in.size = size < MOST_A_JOB ? size : MOST_A_JOB;
-    if (f->in.state == IDLE)
+    if (f->in.state == IDLE) { /* else it is the size of a job that runs */
+        f->in.size = size < MOST_A_JOB ? size : MOST_A_JOB;
         return read_at_once(f, bytes, size);
+    }
     errno = EAGAIN;
     return -1;
 }
@@ -204,13 +206,17 @@ static int file_wait(void *object, int what)
     return 0;
 }
 
-/* What was read waits for the next read. A write that runs cannot be stopped. */
+/* What was read waits for the next read. A write that runs cannot be stopped: a pump, which
+ * keeps what was not written, is told at once that all of it is, as it is but for errors. */
 static void file_rest(void *object, int what)
 {
     struct file *f = object;
-    if (what == VOW_READ)
+    if (what == VOW_READ || f->out.forgotten)
         return;
     f->out.forgotten = f->out.state == RUNNING;
+    f->out.counted = f->out.forgotten && f->stream->out.pump;
+    if (f->out.counted)
+        vow_stream_wrote(f->stream, f->out.size);
     if (f->out.state != RUNNING)
         f->out.state = IDLE;
 }
