@@ -9,6 +9,10 @@
 #include "adapt/stream.h"
 #include "base/mem.h"
 
+/* Not by splice(2): from socket to socket it takes 0.8 to 1.0 of the processor time of reads and
+ * writes (tests/bench/run pump), for two descriptors more a pump, and a buffer set aside: what is
+ * in the pipe has to come back when the pump is cancelled, and then nothing is allocated. */
+
 /* So many bytes at a time; other descriptors get their turn after so many reads and writes. */
 enum { CHUNK = 65536, TRIES_A_TURN = 32 };
 
