@@ -4,10 +4,15 @@
  * dropped at random meanwhile. VOW_SEED=n replays one seed.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
+#include "task/switch.h" /* is there ASan? */
 #include "vow/async.h"
+#include "vow/inspect.h"
 #include "vow/task.h"
 
 #ifndef SEEDS
@@ -158,24 +163,44 @@ static unsigned run_seed(vow_loop *loop, uint64_t seed)
     return bank.order;
 }
 
-static uint64_t running; /* the seed, for whoever wants to replay it */
+/* A seed that fails is named: by an assertion, and by what ends the program. */
 static void tell(void)
 {
-    if (running)
-        fprintf(stderr, "shuffle: VOW_SEED=%llu replays it\n", (unsigned long long)running);
+    size_t left = strlen(harness_note);
+    if (write(STDERR_FILENO, harness_note, left) < 0)
+        _exit(1);
+}
+static void die(int number)
+{
+    tell();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+static void tell_when_dying(void)
+{
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGALRM};
+#ifdef VOW_ASAN
+    __sanitizer_set_death_callback(tell);
+#else
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+        signal(deadly[i], die);
+#endif
+    (void)deadly, (void)die;
 }
 
 TEST(whatever_the_order_everybody_gets_the_lock_in_turn_and_nothing_is_lost)
 {
     const char *one = getenv("VOW_SEED");
-    if (one) {
-        run_seed(loop, strtoull(one, NULL, 10));
-        return;
+    uint64_t first = one ? strtoull(one, NULL, 10) : 1, last = one ? first : SEEDS;
+    tell_when_dying();
+    for (uint64_t seed = first; seed <= last; seed++) {
+        snprintf(harness_note, sizeof harness_note, "VOW_SEED=%llu replays this: ",
+                 (unsigned long long)seed);
+        size_t lines = vow_stats(loop).live;
+        run_seed(loop, seed);
+        EQ_UINT(vow_stats(loop).live, lines);
     }
-    atexit(tell);
-    for (running = 1; running <= SEEDS; running++)
-        run_seed(loop, running);
-    running = 0;
+    harness_note[0] = '\0';
 }
 
 TEST(a_seed_replays_and_another_gives_another_order)
