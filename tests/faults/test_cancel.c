@@ -33,7 +33,7 @@ static void rest_is(vow_loop *loop, vow_stream *s, size_t before, size_t size)
     EQ_UINT(before, size);
 }
 
-static void open_pairs(vow_loop *loop, struct world *w, int count)
+static void open_pairs(vow_loop *loop, struct stage *w, int count)
 {
     int few = 8192;
     for (int i = 0; i < count; i++) {
@@ -69,7 +69,7 @@ EVERY_TURN(a_race_of_addresses, NULL)
 }
 
 /* The client does not notice. */
-static void is_connected(vow_loop *loop, struct world *w)
+static void is_connected(vow_loop *loop, struct stage *w)
 {
     EQ_INT(vow_run(loop, w->side[0], NULL), 0);
     w->side[0] = NULL;
@@ -91,7 +91,7 @@ static vow_value note_read(vow_value v, void *data)
     return vow_keep(v);
 }
 
-static void nothing_is_lost(vow_loop *loop, struct world *w)
+static void nothing_is_lost(vow_loop *loop, struct stage *w)
 {
     rest_is(loop, w->s[1], read_anything ? SOME_BYTES / 2 : 0, SOME_BYTES);
 }
@@ -104,7 +104,7 @@ EVERY_TURN(a_read, nothing_is_lost)
     return vow_then(vow_stream_read_exact(w->s[1], SOME_BYTES / 2), note_read, NULL);
 }
 
-static void as_much_came_as_was_written(vow_loop *loop, struct world *w)
+static void as_much_came_as_was_written(vow_loop *loop, struct stage *w)
 {
     vow_unref(w->side[0]);
     w->side[0] = NULL;
@@ -122,7 +122,7 @@ EVERY_TURN(a_write, as_much_came_as_was_written)
     return vow_stream_write_buf(w->s[0], count_up(SOME_BYTES));
 }
 
-static void what_was_not_written_can_be_read(vow_loop *loop, struct world *w)
+static void what_was_not_written_can_be_read(vow_loop *loop, struct stage *w)
 {
     size_t came = (size_t)vow_stream_written(w->s[2]);
     rest_is(loop, w->s[3], 0, came);
@@ -201,7 +201,7 @@ static vow_value note_datagram(vow_value v, void *data)
     return vow_keep(v);
 }
 
-static void the_datagram_is_there(vow_loop *loop, struct world *w)
+static void the_datagram_is_there(vow_loop *loop, struct stage *w)
 {
     if (!seen_datagram)
         EQ_INT(vow_run(loop, vow_dgram_receive(w->d[1], 10), NULL), 0);

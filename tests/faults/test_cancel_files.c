@@ -13,7 +13,7 @@ static vow_buf *zeros(size_t size)
     return b;
 }
 
-static void make_file(struct world *w, size_t size)
+static void make_file(struct stage *w, size_t size)
 {
     w->dir = make_dir();
     vow_buf *b = zeros(size);
@@ -24,7 +24,7 @@ static void make_file(struct world *w, size_t size)
 /* Opened at once where the file is known to the kernel; held until the end. */
 static void end_file(void *other) { vow_file_unref(other); }
 
-static vow_file *open_in(vow_loop *loop, struct world *w, int flags)
+static vow_file *open_in(vow_loop *loop, struct stage *w, int flags)
 {
     w->other = open_file(loop, w->dir.file, flags);
     w->free_other = end_file;
@@ -93,7 +93,7 @@ static void idle(void)
 }
 
 /* There is the old file or the new one, and nothing beside it. */
-static void is_old_or_new(vow_loop *loop, struct world *w)
+static void is_old_or_new(vow_loop *loop, struct stage *w)
 {
     EQ_INT(vow_run_all(loop), 0); /* what runs in the pool runs out */
     struct stat s;
@@ -108,7 +108,7 @@ EVERY_TURN(a_file_replaced, is_old_or_new)
     return vow_file_write(loop, w->dir.file, zeros(SIZE), 0);
 }
 
-static void is_whole_or_not_there(vow_loop *loop, struct world *w)
+static void is_whole_or_not_there(vow_loop *loop, struct stage *w)
 {
     EQ_INT(vow_run_all(loop), 0);
     struct stat s;
@@ -123,7 +123,7 @@ EVERY_TURN(a_file_copied, is_whole_or_not_there)
 }
 
 /* Of the name that a rename gives away, and that it takes. */
-static void has_one_name(vow_loop *loop, struct world *w)
+static void has_one_name(vow_loop *loop, struct stage *w)
 {
     EQ_INT(vow_run_all(loop), 0);
     EQ_INT(names_in(w->dir.path), 1);
@@ -142,14 +142,14 @@ EVERY_TURN(a_file_removed, NULL)
 }
 
 /* Ten directories with a file each. */
-static char *tree_path(struct world *w, int i, const char *rest)
+static char *tree_path(struct stage *w, int i, const char *rest)
 {
     static char path[128];
     snprintf(path, sizeof path, "%s/%d%s", w->dir.file, i, rest);
     return path;
 }
 
-static void make_tree(struct world *w)
+static void make_tree(struct stage *w)
 {
     w->dir = make_dir();
     EQ_INT(mkdir(w->dir.file, 0777), 0);
@@ -161,7 +161,7 @@ static void make_tree(struct world *w)
 
 static void end_tree(void *other)
 {
-    struct world *w = other;
+    struct stage *w = other;
     idle();
     for (int i = 0; i < 10; i++) {
         unlink(tree_path(w, i, "/text"));
@@ -172,7 +172,7 @@ static void end_tree(void *other)
     rmdir(w->dir.file);
 }
 
-static void with_tree(struct world *w)
+static void with_tree(struct stage *w)
 {
     make_tree(w);
     w->other = w;
