@@ -36,9 +36,10 @@ VOW_API VOW_NODISCARD vow_promise *vow_file_read_at(vow_loop *loop, const char *
 /* Puts a file of these bytes in the place of `path`, whether there was one or not: a temporary
  * file in the same folder is written, flushed to the disk, renamed, and the folder flushed. So
  * there is the old file or the new one, also after a crash, an error or a cancel (which may
- * come too late), never half of one and nothing beside it. `mode`: its permissions; 0: those,
- * and as far as allowed the owner, of the file that was there, or 0666 less the umask. A link
- * at `path` is replaced, not followed. Takes bytes. Fulfils with nothing. */
+ * come too late), never half of one; beside it, after a crash only, the temporary file, .vow-
+ * and 16 digits. `mode`: its permissions; 0: those, and as far as allowed the owner and group, of
+ * the file that was there (a group that cannot be kept may do no more than others), or 0666
+ * less the umask. A link at `path` is replaced, not followed. Takes bytes. Fulfils with nothing. */
 #define vow_file_write(loop, path, bytes, mode) vow_file_write_at(loop, path, bytes, mode, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_file_write_at(vow_loop *loop, const char *path,
                                                      vow_buf *bytes, unsigned mode,

@@ -10,6 +10,20 @@
 
 enum { CHUNK = 1 << 20 }; /* after each a cancel is noticed */
 
+/* As far as allowed: most may not give files away. The mode that is right then: another owner's
+ * files do not run as him, and another group may do what all others may. */
+static unsigned keep_owner(int fd, const struct stat *old)
+{
+    struct stat own;
+    if (fstat(fd, &own) == 0 && own.st_uid == old->st_uid && own.st_gid == old->st_gid)
+        return old->st_mode & 07777;
+    if (fchown(fd, old->st_uid, old->st_gid) == 0)
+        return old->st_mode & 07777;
+    if (fchown(fd, (uid_t)-1, old->st_gid) == 0)
+        return old->st_mode & 0777;
+    return (old->st_mode & 0707) | (old->st_mode & 07) << 3;
+}
+
 /* What decides who may read the new file, before there is anything in it. 0 or an errno
  * number. */
 static int set_permissions(struct vow__temp *temp, unsigned mode, const struct stat *old)
@@ -18,11 +32,7 @@ static int set_permissions(struct vow__temp *temp, unsigned mode, const struct s
         return fchmod(temp->fd, (mode_t)mode) ? errno : 0;
     if (!old)
         return 0;
-    struct stat own;
-    bool other = fstat(temp->fd, &own) || own.st_uid != old->st_uid || own.st_gid != old->st_gid;
-    /* before the mode, which it cuts; most may not give files away: then it stays ours */
-    int kept_ours = other ? fchown(temp->fd, old->st_uid, old->st_gid) : 0;
-    vow__temp_keep_mode(temp, old->st_mode & (kept_ours ? 0777 : 07777));
+    vow__temp_keep_mode(temp, keep_owner(temp->fd, old)); /* the owner first: that cuts the mode */
     return 0;
 }
 
