@@ -97,8 +97,9 @@ VOW_API VOW_NODISCARD vow_promise *vow_cl_marker_at(vow_cl_queue *queue, vow_cl_
                                                     const char *where);
 
 /* Fulfils with a vow_cl_map: the buffer's bytes in the host's memory, valid until it is
- * unmapped. vow_cl_unmap takes the map, fulfils with nothing. A map whose last reference goes
- * without is unmapped in the background. Counted, not atomically. */
+ * unmapped, also by a loop that is gone. vow_cl_unmap takes the map, fulfils with nothing. A map
+ * whose last reference goes without is unmapped in the background: nobody is told of its end,
+ * dispatch and closing do not wait for it. Counted, not atomically. */
 typedef struct vow_cl_map vow_cl_map;
 #define vow_cl_map_part(queue, part, flags, after) \
     vow_cl_map_part_at(queue, part, flags, after, VOW_HERE)

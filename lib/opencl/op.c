@@ -101,8 +101,6 @@ void vow__cl_op_reject(struct vow__cl_op *op, vow_error *e) { settle(op, vow_err
 
 void vow__cl_op_reject_for(struct vow__cl_op *op, const vow_error *e)
 {
-    if (!op->resolver)
-        return;
     vow_promise *p = vow_rejected_at(op->home->loop, vow_error_ref(e), op->where);
     vow_mark_handled(p); /* also when the command's promise is dropped before it has followed */
     settle(op, vow_promise_value(vow_context_at(p, op->where, "%s", op->command.verb->name)));

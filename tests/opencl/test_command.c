@@ -183,6 +183,44 @@ TEST(a_flush_that_fails_rejects_what_it_was_for)
     RIG_END(rig);
 }
 
+TEST(a_flush_that_fails_leaves_alone_what_is_in_other_queues)
+{
+    struct rig rig = rig_of(loop);
+    cl_command_queue raw = raw_queue(rig.context, 0);
+    vow_cl_queue *other = vow_cl_queue_new(loop, raw, NULL);
+    stub->fail("clFlush", CL_OUT_OF_RESOURCES, 1);
+    vow_promise *p = vow_cl_marker(rig.queue, VOW_AT_ONCE);
+    vow_promise *q = vow_cl_marker(other, VOW_AT_ONCE);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_REJECTED(p, CL_OUT_OF_RESOURCES);
+    EQ_INT(vow_state(q), VOW_PENDING);
+    clFlush(vow_cl_queue_handle(rig.queue));
+    settle_all(loop);
+    EQ_FULFILLED(q);
+    vow_cl_queue_unref(other);
+    clReleaseCommandQueue(raw);
+    RIG_END(rig);
+}
+
+/* Nobody else would set it: the command never begins. What the stub has of it stays there. */
+TEST(a_user_event_that_cannot_be_set_ends_its_command)
+{
+    struct rig rig = rig_of(loop);
+    stub->fail("clSetUserEventStatus", CL_OUT_OF_HOST_MEMORY, 1);
+    vow_promise *p = vow_cl_marker(rig.queue, VOW_AFTER(vow_delay(loop, 1)));
+    vow_mark_handled(p);
+    vow_clock_advance(loop, 1);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    vow_clock_advance(loop, 100);
+    EQ_REJECTED(p, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    EQ_INT(vow_run_all(loop), 0);
+    vow_cl_queue_unref(rig.queue);
+    for (int i = 0; i < 3; i++)
+        clReleaseMemObject(rig.memory[i]);
+    clReleaseContext(rig.context);
+}
+
 TEST(a_flush_that_fails_leaves_alone_what_was_flushed_before)
 {
     struct rig rig = rig_of(loop);
@@ -279,6 +317,34 @@ TEST(a_map_that_nobody_takes_is_unmapped)
     vow_unref(vow_cl_map_part(rig.queue, part(rig.memory[0]), CL_MAP_READ, VOW_AT_ONCE));
     settle_all(loop);
     EQ_INT(stub->called("clEnqueueUnmapMemObject"), 1);
+    settle_all(loop);
+    RIG_END(rig);
+}
+
+/* Closing does not wait for it: it is the driver's alone. */
+TEST(a_map_that_nobody_has_when_the_loop_is_gone_is_unmapped)
+{
+    vow_loop *own = vow_loop_new();
+    struct rig rig = rig_of(own);
+    vow_promise *p = vow_cl_map_part(rig.queue, part(rig.memory[0]), CL_MAP_READ, VOW_AT_ONCE);
+    settle_all(own);
+    vow_cl_map *map = vow_cl_map_ref(vow_cl_map_of(vow_peek(p)));
+    EQ_FULFILLED(p);
+    vow_loop_free(own);
+    CHECK(vow_cl_map_bytes(map) != NULL);
+    vow_cl_map_unref(map);
+    EQ_INT(stub->called("clEnqueueUnmapMemObject"), 1);
+    EQ_INT(stub->unflushed(), 0);
+    EQ_INT(stub->finish(9, CL_COMPLETE), 1);
+    CHECK(loop != NULL);
+    RIG_END(rig);
+}
+
+TEST(a_map_that_cannot_be_unmapped_is_let_go_all_the_same)
+{
+    struct rig rig = rig_of(loop);
+    stub->fail("clEnqueueUnmapMemObject", CL_OUT_OF_RESOURCES, 1);
+    vow_unref(vow_cl_map_part(rig.queue, part(rig.memory[0]), CL_MAP_READ, VOW_AT_ONCE));
     settle_all(loop);
     RIG_END(rig);
 }

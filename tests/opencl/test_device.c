@@ -57,6 +57,20 @@ TEST(the_names_of_wishes_are_copied)
     vow_release(v);
 }
 
+TEST(names_that_cannot_be_had_are_empty)
+{
+    vow_cl_wish wish = {CL_DEVICE_TYPE_ALL, "Stub"};
+    vow_cl_device_unref(opened(loop, NULL, 0)); /* the loader asks too, when it is first used */
+    stub->fail("clGetDeviceInfo", CL_INVALID_VALUE, 0);
+    stub->fail("clGetPlatformInfo", CL_INVALID_VALUE, 0);
+    vow_value v;
+    EQ_INT(vow_run(loop, vow_cl_open(loop, &wish, 1), &v), CL_DEVICE_NOT_FOUND);
+    vow_release(v);
+    EQ_INT(vow_run(loop, vow_cl_open(loop, NULL, 0), &v), 0);
+    EQ_TEXT(vow_cl_device_name(vow_cl_device_of(v)), "");
+    vow_release(v);
+}
+
 TEST(no_device_is_an_error_of_its_own)
 {
     vow_value v;

@@ -224,6 +224,35 @@ TEST(a_thread_does_not_wait_for_what_the_driver_has_forgotten)
     RIG_END(rig);
 }
 
+TEST(where_no_thread_can_be_had_either_there_are_the_looks)
+{
+    cl_context context = raw_context();
+    cl_event event = clCreateUserEvent(context, NULL);
+    stub->fail("clSetEventCallback", CL_OUT_OF_HOST_MEMORY, 0);
+    stub->fail("clRetainEvent", CL_OUT_OF_HOST_MEMORY, 2); /* the first is the operation's own */
+    vow_promise *p = vow_cl_wait(loop, event);
+    clSetUserEventStatus(event, CL_COMPLETE);
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    vow_clock_advance(loop, 100);
+    EQ_FULFILLED(p);
+    end(context, event);
+}
+
+TEST(a_thread_that_looks_is_let_go_when_nobody_has_to_wait)
+{
+    cl_context context = raw_context();
+    vow_loop *own = vow_loop_new();
+    cl_event event = clCreateUserEvent(context, NULL);
+    stub->fail("clSetEventCallback", CL_OUT_OF_HOST_MEMORY, 0);
+    vow_unref(vow_cl_wait(own, event));
+    vow_poll(own);
+    vow_loop_free(own); /* the event is somebody else's: not waited for */
+    EQ_INT(stub->number_of(event), 1);
+    CHECK(loop != NULL);
+    end(context, event);
+}
+
 TEST(an_event_that_cannot_be_held_rejects_at_once)
 {
     cl_context context = raw_context();
@@ -267,6 +296,64 @@ TEST(the_event_of_a_pending_promise_can_be_had)
     clSetUserEventStatus(event, CL_COMPLETE);
     vow_poll(loop);
     EQ_PTR(vow_cl_event_of(p), NULL);
+    EQ_FULFILLED(p);
+    end(context, event);
+}
+
+TEST(each_of_many_pending_promises_has_its_own_event)
+{
+    enum { N = 100 };
+    vow_promise *p[N];
+    cl_event events[N];
+    cl_context context = raw_context();
+    for (int i = 0; i < N; i++)
+        p[i] = watched(loop, context, &events[i]);
+    for (int i = 0; i < N; i++) {
+        cl_event same = vow_cl_event_of(p[i]);
+        EQ_PTR(same, events[i]);
+        clReleaseEvent(same);
+        clSetUserEventStatus(events[i], CL_COMPLETE);
+    }
+    vow_poll(loop);
+    for (int i = 0; i < N; i++) {
+        EQ_FULFILLED(p[i]);
+        if (i > 0)
+            clReleaseEvent(events[i]);
+    }
+    end(context, events[0]);
+}
+
+TEST(an_event_that_cannot_be_held_for_the_caller_is_not_given)
+{
+    cl_context context = raw_context();
+    cl_event event;
+    vow_promise *p = watched(loop, context, &event);
+    stub->fail("clRetainEvent", CL_OUT_OF_RESOURCES, 1);
+    EQ_PTR(vow_cl_event_of(p), NULL);
+    clSetUserEventStatus(event, CL_COMPLETE);
+    vow_poll(loop);
+    EQ_FULFILLED(p);
+    end(context, event);
+}
+
+TEST(an_event_without_times_says_so)
+{
+    cl_context context = raw_context();
+    cl_event event = clCreateUserEvent(context, NULL);
+    vow_cl_times times;
+    EQ_INT(vow_cl_times_of(event, &times), CL_PROFILING_INFO_NOT_AVAILABLE);
+    CHECK(loop != NULL);
+    end(context, event);
+}
+
+TEST(a_look_leaves_alone_what_the_callback_has_just_told)
+{
+    cl_context context = raw_context();
+    cl_event event;
+    vow_promise *p = watched(loop, context, &event);
+    vow_poll(loop);
+    clSetUserEventStatus(event, CL_COMPLETE); /* the node is on its way */
+    vow_clock_advance(loop, 100);
     EQ_FULFILLED(p);
     end(context, event);
 }

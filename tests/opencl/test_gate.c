@@ -77,6 +77,45 @@ TEST(a_loop_that_closes_fails_the_events_of_its_promises)
     end(context, event);
 }
 
+TEST(events_of_several_promises_are_set_each_by_its_own)
+{
+    cl_context context = raw_context();
+    cl_event events[3];
+    for (int i = 0; i < 3; i++)
+        events[i] = vow_cl_user_event(loop, context, vow_delay(loop, 10u * (unsigned)(i * 2 % 3) + 1), NULL);
+    for (int step = 0; step < 3; step++) { /* the first, the third, the second */
+        vow_clock_advance(loop, step ? 10 : 1);
+        for (int i = 0; i < 3; i++)
+            EQ_INT(status_of(events[i]) == CL_COMPLETE, i * 2 % 3 <= step);
+    }
+    for (int i = 0; i < 3; i++)
+        clReleaseEvent(events[i]);
+    clReleaseContext(context);
+    EQ_UINT(stub->live(), 0);
+}
+
+/* The device waits for the promise, and closing for the device. */
+TEST(a_loop_that_closes_fails_the_event_that_its_own_command_waits_for)
+{
+    vow_loop *own = vow_loop_new();
+    struct rig rig = rig_of(own);
+    stub->run(STUB_THREAD);
+    cl_event event = vow_cl_user_event(own, rig.context, vow_delay(own, 1000), NULL);
+    cl_event done;
+    clEnqueueMarkerWithWaitList(vow_cl_queue_handle(rig.queue), 1, &event, &done);
+    vow_promise *p = vow_cl_wait(own, done);
+    vow_promise *q = vow_cl_marker(rig.queue, VOW_AFTER(p));
+    vow_mark_handled(q);
+    vow_loop_close(own);
+    EQ_INT(status_of(event), VOW_CL_REJECTED);
+    vow_unref(q);
+    vow_loop_free(own);
+    clReleaseEvent(event);
+    clReleaseEvent(done);
+    CHECK(loop != NULL);
+    RIG_END(rig);
+}
+
 TEST(an_event_that_cannot_be_made_drops_the_promise)
 {
     cl_context context = raw_context();
