@@ -4,6 +4,9 @@
 # packaging.sh - builds vow with the libevent and Check of subprojects/, as where the system
 # has none, runs the tests on them, installs the whole and uses it. The sources are Debian's,
 # so that no other network is needed; they are kept in build-packaging.
+#
+# packaging.sh opencl - the same with Khronos' headers and loader, which Debian 12 does not have:
+# they come from where their wraps say. Only the tests of OpenCL run.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/setup.sh"
@@ -11,6 +14,7 @@ kept=$top/build-packaging
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree=$work/vow prefix=$work/prefix
+opencl_wraps="opencl-headers opencl-icd-loader"
 passed=0 failed=0
 
 check() { # NAME COMMAND... : one check; what the command prints is shown when it fails
@@ -49,6 +53,19 @@ download() {
         (cd "$kept" && quietly apt-get "${options[@]}" source -qq --download-only libevent check)
 }
 
+# clone : Khronos' repositories into build-packaging
+clone() {
+    local wrap
+    for wrap in $opencl_wraps; do
+        if ! [ -d "$kept/$wrap" ]; then
+            rm -rf "$kept/$wrap.new"
+            GIT_TERMINAL_PROMPT=0 timeout 300 git clone --quiet --bare "$(value "$wrap" url)" "$kept/$wrap.new" &&
+                mv "$kept/$wrap.new" "$kept/$wrap" || return
+        fi
+        git -C "$kept/$wrap" cat-file -e "$(value "$wrap" revision)" || return
+    done
+}
+
 # value WRAP KEY : what a wrap says
 value() { sed -n "s/^$2 = //p" "$top/subprojects/$1.wrap"; }
 
@@ -61,6 +78,16 @@ tree_with_sources() {
         cp "$kept"/libevent_2.1.12-stable.orig.tar.gz "$tree/subprojects/packagecache/$(value libevent source_filename)" &&
         tar xf "$kept/check_0.15.2.orig.tar.gz" -C "$tree/subprojects" &&
         cp -r "$tree/subprojects/packagefiles/check/." "$tree/subprojects/$(value check directory)/"
+}
+
+# What Meson would clone and patch.
+opencl_sources() {
+    local wrap to
+    for wrap in $opencl_wraps; do
+        to=$tree/subprojects/$(value "$wrap" directory)
+        mkdir -p "$to" && git -C "$kept/$wrap" archive "$(value "$wrap" revision)" | tar x -C "$to" &&
+            cp -r "$tree/subprojects/packagefiles/$wrap/." "$to/" || return
+    done
 }
 
 without_system() { PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig "$@"; }
@@ -118,11 +145,37 @@ END_OF_BUILD
 one_libevent() { ldd "$1" | grep 'libvow.so' && ldd "$1" | grep 'libevent_core.so.7'; }
 all_static() { ! ldd "$1" | grep 'libvow\|libevent'; }
 
+opencl() { # warnings of the loader's are not ours
+    setup opencl -Dbundled=always -Dopencl=enabled -Dtests=enabled -Dwerror=true && ninja --quiet -C "$work/opencl"
+}
+uses_the_loader() { ldd "$work/opencl/$1" | grep "libOpenCL.* => $work/"; }
+opencl_installed() { # with the loader and its headers, used through pkg-config
+    meson install -C "$work/opencl" --no-rebuild && [ -f "$prefix/include/CL/cl.h" ] || return
+    local flags
+    read -ra flags < <(without_system pkg-config --cflags --libs vow-opencl OpenCL) &&
+        LD_LIBRARY_PATH=$prefix/lib gcc -std=c11 -D_GNU_SOURCE "$tree/examples/26-anywhere.c" \
+            -o "$work/anywhere" "${flags[@]}" &&
+        LD_LIBRARY_PATH=$prefix/lib "$work/anywhere" | grep 333332833333500000
+}
+
 if ! ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1; then
     command -v apt-get >/dev/null || skip "no apt-get to get the sources of libevent and Check with"
     download || skip "the sources of libevent and Check cannot be had"
     ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1 ||
         skip "this Debian has another libevent than 2.1.12 or Check than 0.15.2"
+fi
+if [ "${1:-}" = opencl ]; then
+    clone || skip "the sources of Khronos' OpenCL loader and headers cannot be had"
+    check "a tree with the sources" tree_with_sources
+    check "the loader's and the headers' sources" opencl_sources
+    check "bundled=always with OpenCL" opencl
+    check "libvow-opencl.so uses the bundled loader" uses_the_loader lib/libvow-opencl.so
+    check "a test uses the bundled loader" uses_the_loader tests/test-opencl-event
+    check "the tests of OpenCL" meson test -C "$work/opencl" --no-rebuild --suite opencl
+    check "the installed form with OpenCL" opencl_installed
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
 fi
 check "a tree with the sources" tree_with_sources
 check "bundled=always" bundled
