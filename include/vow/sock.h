@@ -65,7 +65,8 @@ typedef struct vow_listen_options {
     bool replace;    /* a unix path at which nobody listens any more is taken over */
     bool shed;       /* out of descriptors: clients are turned away, not left waiting */
     size_t most;     /* accepted streams open at a time; more clients wait; 0: no limit */
-    unsigned reserved[4];
+    unsigned keepalive_s; /* of each accepted stream, as in vow_connect_options */
+    unsigned reserved[3];
 } vow_listen_options;
 
 /* Listens on a numeric address (NULL: loopback, 127.0.0.1) and port (0: any free one);

@@ -87,7 +87,8 @@ VOW_API VOW_NODISCARD vow_promise *vow_pump_at(vow_stream *from, vow_stream *to,
                                                const char *where);
 
 /* Ends our side of the stream: the other reads its end. Counts as a write; fulfils with none
- * when it is done, which for all but TLS is at once. A pipe's writing end closes. */
+ * when it is done, which for all but TLS is at once. A pipe's writing end closes. Cancelled: it
+ * may have been done. */
 #define vow_stream_shutdown(s) vow_stream_shutdown_at(s, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_stream_shutdown_at(vow_stream *s, const char *where);
 /* Closes now; operations in flight reject with ECANCELED, later ones with EBADF, waits of

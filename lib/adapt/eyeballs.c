@@ -12,6 +12,7 @@
 
 #include "adapt/connect.h"
 #include "adapt/op.h"
+#include "adapt/sock_options.h"
 #include "adapt/stream.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -103,35 +104,14 @@ static void interleave(struct vow__connecting *op)
 
 /* The attempts. */
 
-static int set(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value) ? errno : 0;
-}
-
-static int set_keepalive(int fd, int s)
-{
-    int failed = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-#ifdef TCP_KEEPIDLE
-    if (!failed)
-        failed = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, s);
-    if (!failed)
-        failed = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, s);
-    if (!failed)
-        failed = set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
-#else
-    (void)s;
-#endif
-    return failed;
-}
-
 static int bind_local(int fd, const vow_address *local)
 {
     int failed = 0;
     if (vow_address_port(local))
-        failed = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        failed = vow__sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 #ifdef IP_BIND_ADDRESS_NO_PORT
     else if (vow_address_family(local) != AF_UNIX) /* only in need of a port that is unique there */
-        set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+        vow__sock_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 #endif
     if (!failed && bind(fd, (const struct sockaddr *)&local->storage, local->size))
         failed = errno;
@@ -143,7 +123,7 @@ static int apply_options(const struct vow__connecting *op, int fd)
 {
     int failed = 0;
     if (op->options.keepalive_s)
-        failed = set_keepalive(fd, (int)op->options.keepalive_s);
+        failed = vow__sock_keepalive(fd, op->options.keepalive_s);
     if (!failed && op->options.local)
         failed = bind_local(fd, op->options.local);
     return failed;
@@ -181,7 +161,7 @@ static void succeed(struct vow__attempt *a)
     vow__connect_stop(op);
     vow__stream_set_fd(s, fd);
     if (op->options.nagle)
-        set(fd, IPPROTO_TCP, TCP_NODELAY, 0);
+        vow__sock_set(fd, IPPROTO_TCP, TCP_NODELAY, 0);
     vow_resolve(op->resolver, vow_stream_value(s));
 }
 

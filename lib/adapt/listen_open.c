@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapt/address.h"
+#include "adapt/sock_options.h"
 #include "base/fd.h"
 
 /* Is the file what a listener has left behind that is no more? */
@@ -38,21 +39,18 @@ static int bind_to(int fd, const vow_address *a, bool replace)
     return bind(fd, (const struct sockaddr *)&a->storage, a->size) ? errno : 0;
 }
 
-static int set(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value) ? errno : 0;
-}
-
 /* 0 or an errno number. */
 static int prepare(int fd, const vow_address *a, const vow_listen_options *o)
 {
     int family = vow_address_family(a), failed = 0;
     if (family != AF_UNIX)
-        failed = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        failed = vow__sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!failed && o->reuse_port)
-        failed = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        failed = vow__sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!failed && family == AF_INET6)
-        failed = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only);
+        failed = vow__sock_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, o->v6only);
+    if (!failed && o->keepalive_s)
+        failed = vow__sock_keepalive(fd, o->keepalive_s);
     if (!failed)
         failed = bind_to(fd, a, o->replace);
     if (!failed && listen(fd, o->backlog > 0 ? o->backlog : SOMAXCONN))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <netinet/tcp.h>
 #include <sys/syscall.h>
 
 #include "adapt/net.h"
@@ -492,6 +493,23 @@ TEST(version_six_with_or_without_version_four)
         close(fd);
         vow_listener_close(l);
     }
+}
+
+TEST(what_a_listener_is_told_holds_for_what_it_accepts)
+{
+    vow_listener *l = listen_with(loop, &(vow_listen_options){.keepalive_s = 77});
+    int peer = net_connect(vow_listener_port(l)), idle = 0, no_delay = 0;
+    socklen_t size = sizeof idle;
+    vow_stream *s = sock_of(loop, vow_accept(l));
+    EQ_INT(getsockopt(vow_stream_fd(s), IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size), 0);
+    EQ_INT(getsockopt(vow_stream_fd(s), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+    EQ_INT(idle, 77);
+    EQ_INT(no_delay, 1);
+    EQ_INT(getsockopt(vow_stream_fd(s), SOL_SOCKET, SO_KEEPALIVE, &idle, &size), 0);
+    EQ_INT(idle, 1);
+    vow_stream_unref(s);
+    vow_listener_close(l);
+    close(peer);
 }
 
 static int accept_with_all_options(vow_loop *loop)
