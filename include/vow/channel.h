@@ -57,7 +57,7 @@ VOW_API bool vow_channel_is_closed(const vow_channel *ch);
  * have sent and received nothing. Several at once: the first in the array. Takes the values to
  * be sent (those not sent are released) and zeroes them; keeps the channels. Gives an array of
  * two: the index, and what was received (the end, too) or nothing. A send to a closed channel
- * rejects with EPIPE. n is at least 1. */
+ * rejects with EPIPE. n is at least 1, all channels are one loop's. */
 typedef struct vow_channel_case {
     vow_channel *channel;
     bool send;       /* else receive */

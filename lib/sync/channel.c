@@ -127,12 +127,18 @@ vow_channel *vow_channel_unref(vow_channel *ch)
     return NULL;
 }
 
+void vow__channel_check(const vow_channel *ch, vow_value v, const char *where)
+{
+    vow__check_loop(ch->loop, "vow_channel_send or _select");
+    VOW_CHECK(!vow__has_kind(v, VOW__PROMISE) && !vow__has_kind(v, VOW__SAME) && !vow_is_end(v),
+              "vow_channel_send or _select at %s: a %s is no value to be sent", where,
+              vow_type_name(v));
+}
+
 vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where)
 {
     vow_loop *loop = ch->loop;
-    vow__check_loop(loop, "vow_channel_send");
-    VOW_CHECK(!vow__has_kind(v, VOW__PROMISE) && !vow__has_kind(v, VOW__SAME) && !vow_is_end(v),
-              "vow_channel_send at %s: a %s is no value to be sent", where, vow_type_name(v));
+    vow__channel_check(ch, v, where);
     if (VOW_UNLIKELY(vow__has_kind(v, VOW__ERROR)))
         return vow_resolved_at(loop, v, where);
     if (VOW_UNLIKELY(ch->closed)) {

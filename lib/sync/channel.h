@@ -28,6 +28,7 @@ struct vow_channel {
 bool vow__channel_put(vow_channel *ch, vow_value v);     /* takes v when true; not when closed */
 bool vow__channel_take(vow_channel *ch, vow_value *ret); /* the end counts */
 vow_value vow__channel_broken(const char *where);        /* EPIPE */
+void vow__channel_check(const vow_channel *ch, vow_value v, const char *where); /* may it be sent? */
 
 /* select.c: a waiter of a group is called: it has received v, or has sent, or cannot. Takes v.
  * `vow__select_value` is what it sends; the caller's after the call. */

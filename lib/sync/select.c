@@ -143,7 +143,11 @@ vow_promise *vow_channel_select_at(size_t n, vow_channel_case *cases, const char
 {
     VOW_CHECK(n > 0, "vow_channel_select at %s: nothing to choose from", where);
     vow_loop *loop = cases[0].channel->loop;
-    vow__check_loop(loop, "vow_channel_select");
+    for (size_t i = 0; i < n; i++) {
+        vow__channel_check(cases[i].channel, cases[i].value, where);
+        VOW_CHECK(cases[i].channel->loop == loop,
+                  "vow_channel_select at %s: a channel of another loop", where);
+    }
     vow_resolver *r;
     vow_promise *p = vow_promise_new_at(loop, &r, where);
     struct group *g = vow__settled(p) ? NULL : new_group(loop, n, where);

@@ -100,6 +100,9 @@ static void run_seed(vow_loop *loop, uint32_t seed)
 
 TEST(what_was_sent_is_received_once_and_in_order)
 {
-    for (uint32_t seed = 1; seed <= SEEDS; seed++)
+    for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+        snprintf(harness_note, sizeof harness_note, "seed %u: ", (unsigned)seed);
         run_seed(loop, seed);
+    }
+    harness_note[0] = '\0';
 }

@@ -247,3 +247,18 @@ TEST(what_a_destructor_has_dropped_sends_nothing_any_more)
     OUTCOME(next, "none");
     vow_channel_unref(a);
 }
+
+TEST_PANICS(a_select_sends_no_promise, "is no value to be sent")
+{
+    vow_channel *a = vow_channel_new(loop, 1);
+    vow_channel_case cases[] = {{a, false, vow_none()}, {a, true, vow_v(pending(loop))}};
+    vow_unref(vow_channel_select(2, cases));
+}
+
+TEST_PANICS(a_select_is_over_channels_of_one_loop, "a channel of another loop")
+{
+    vow_loop *other = vow_loop_new();
+    vow_channel_case cases[] = {{vow_channel_new(loop, 1), false, vow_none()},
+                                {vow_channel_new(other, 1), false, vow_none()}};
+    vow_unref(vow_channel_select(2, cases));
+}
