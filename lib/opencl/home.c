@@ -35,15 +35,12 @@ struct vow__cl_home *vow__cl_home_of(vow_loop *loop)
     return home;
 }
 
-/* Nobody finds it any more, nor a later loop at the same address. */
+/* Nobody finds it any more, nor does a later loop at the same address. */
 static void unlink_home(struct vow__cl_home *home)
 {
-    if (!home->at)
-        return;
     *home->at = home->next;
     if (home->next)
         home->next->at = home->at;
-    home->at = NULL;
 }
 
 void vow__cl_home_unref(struct vow__cl_home *home)
@@ -164,7 +161,7 @@ static vow_value on_lost(const vow_error *e, void *data)
             vow__cl_op_lost(home->flight);
     } else {
         drain(home);
-        if (home->flight)
+        if (home->flight) /* for ever, and so are its references */
             unlink_home(home);
     }
     vow__cl_home_unref(home);

@@ -34,7 +34,7 @@ struct vow__cl_gate {
 };
 
 struct vow__cl_home {
-    struct vow__cl_home *next, **at; /* of this thread's homes; at NULL: not found any more */
+    struct vow__cl_home *next, **at; /* of this thread's homes */
     vow_loop *loop;
     size_t refs; /* operations, gates, queues */
     struct vow__cl_op *flight;

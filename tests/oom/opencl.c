@@ -133,3 +133,27 @@ SCENARIO(opencl_commands_that_nobody_waits_for)
     }
     end(loop, context, queue);
 }
+
+static vow_value unmap(vow_value v, UNUSED void *data)
+{
+    vow_cl_map *map = vow_cl_map_ref(vow_cl_map_of(v));
+    strcpy(vow_cl_map_bytes(map), "mapped");
+    return vow_v(vow_cl_unmap(map, VOW_AT_ONCE));
+}
+
+SCENARIO(opencl_maps)
+{
+    cl_device_id device;
+    cl_context context = context_of(&device);
+    vow_cl_queue *queue = queue_of(loop, context, device);
+    if (HAVE_OR_NULL(queue)) {
+        cl_mem memory = clCreateBuffer(context, CL_MEM_READ_WRITE, SIZE, NULL, NULL);
+        vow_cl_part part = {memory, 0, SIZE};
+        vow_promise *p = vow_cl_map_part(queue, part, CL_MAP_WRITE, VOW_AT_ONCE);
+        vow_value v;
+        if (EXPECT(vow_then(p, unmap, NULL), &v))
+            vow_release(v);
+        clReleaseMemObject(memory);
+    }
+    end(loop, context, queue);
+}

@@ -265,10 +265,16 @@ TEST(boxes_of_images_are_written_and_read)
     vow_cl_box box = {.image = image, .region = {8, 8, 1}, .bytes = SIZE};
     vow_promise *p = vow_cl_image_write(rig.queue, &box, bytes_of('i'), VOW_AT_ONCE);
     p = vow_cl_image_read(rig.queue, &box, NULL, VOW_AFTER(p));
+    vow_buf *into = bytes_of(0);
+    vow_promise *q = vow_cl_image_read(rig.queue, &box, vow_buf_ref(into), VOW_AFTER(vow_ref(p)));
     clReleaseMemObject(image);
     settle_all(loop);
     EQ_INT(vow_buf_bytes(vow_buf_of(vow_peek(p)))[SIZE - 1], 'i');
+    EQ_PTR(vow_buf_of(vow_peek(q)), into);
+    EQ_INT(vow_buf_bytes(into)[0], 'i');
+    vow_buf_unref(into);
     EQ_FULFILLED(p);
+    EQ_FULFILLED(q);
     RIG_END(rig);
 }
 
@@ -287,6 +293,10 @@ TEST(any_command_can_be_put_in_by_a_function_of_the_programs)
     EQ_INT(calls, 1);
     settle_all(loop);
     EQ_INT(calls, 2); /* its data is back when the device is done */
+    EQ_FULFILLED(p);
+    p = vow_cl_enqueue(rig.queue, enqueue_marker, &calls, NULL, VOW_AT_ONCE);
+    settle_all(loop);
+    EQ_INT(calls, 3);
     EQ_FULFILLED(p);
     RIG_END(rig);
 }
@@ -347,6 +357,17 @@ TEST(a_map_that_cannot_be_unmapped_is_let_go_all_the_same)
     vow_unref(vow_cl_map_part(rig.queue, part(rig.memory[0]), CL_MAP_READ, VOW_AT_ONCE));
     settle_all(loop);
     RIG_END(rig);
+}
+
+TEST(nothing_is_counted_and_let_go_like_anything)
+{
+    EQ_PTR(vow_cl_map_ref(NULL), NULL);
+    EQ_PTR(vow_cl_map_unref(NULL), NULL);
+    EQ_PTR(vow_cl_queue_ref(NULL), NULL);
+    EQ_PTR(vow_cl_queue_unref(NULL), NULL);
+    EQ_PTR(vow_cl_device_ref(NULL), NULL);
+    EQ_PTR(vow_cl_device_unref(NULL), NULL);
+    CHECK(loop != NULL);
 }
 
 TEST(a_map_can_be_unmapped_once)

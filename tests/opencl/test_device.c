@@ -116,7 +116,7 @@ TEST(a_program_is_built_in_the_pool)
     vow_cl_device *device = opened(loop, NULL, 0);
     vow_value v;
     EQ_INT(vow_run(loop, vow_cl_build(loop, device, "kernel void f() {}", "-DX=1"), &v), 0);
-    CHECK(vow_cl_program_of(v) != NULL);
+    CHECK(vow_is(v, vow_cl_program_type()) && vow_cl_program_of(v) != NULL);
     vow_value again = vow_keep(v);
     vow_release(v);
     vow_release(again);

@@ -302,7 +302,7 @@ TEST(the_event_of_a_pending_promise_can_be_had)
 
 TEST(each_of_many_pending_promises_has_its_own_event)
 {
-    enum { N = 100 };
+    enum { N = 250 }; /* as full as the table gets */
     vow_promise *p[N];
     cl_event events[N];
     cl_context context = raw_context();
@@ -346,15 +346,44 @@ TEST(an_event_without_times_says_so)
     end(context, event);
 }
 
+static vow_value complete(vow_value v, void *event)
+{
+    (void)v;
+    clSetUserEventStatus(event, CL_COMPLETE);
+    return vow_none();
+}
+
 TEST(a_look_leaves_alone_what_the_callback_has_just_told)
 {
     cl_context context = raw_context();
-    cl_event event;
-    vow_promise *p = watched(loop, context, &event);
-    vow_poll(loop);
-    clSetUserEventStatus(event, CL_COMPLETE); /* the node is on its way */
+    cl_event event = clCreateUserEvent(context, NULL);
+    vow_promise *first = vow_then(vow_delay(loop, 100), complete, event);
+    vow_promise *p = vow_cl_wait(loop, event); /* the look comes behind: the node is on its way */
     vow_clock_advance(loop, 100);
+    EQ_FULFILLED(first);
     EQ_FULFILLED(p);
+    end(context, event);
+}
+
+/* The first 256 places are there from the start. */
+TEST(a_table_of_callbacks_that_cannot_grow_rejects)
+{
+    enum { N = 256 };
+    vow_promise *p[N];
+    cl_context context = raw_context();
+    cl_event event = clCreateUserEvent(context, NULL);
+    for (int i = 0; i < N; i++)
+        p[i] = vow_cl_wait(loop, event);
+    vow_test_fail_allocation(2, false); /* the first is the operation's */
+    vow_promise *refused = vow_cl_wait(loop, event);
+    vow_test_fail_allocation(0, false);
+    CHECK(vow_error_is(vow_error_of(refused), vow_errno_domain(), ENOMEM));
+    vow_mark_handled(refused);
+    vow_unref(refused);
+    clSetUserEventStatus(event, CL_COMPLETE);
+    vow_poll(loop);
+    for (int i = 0; i < N; i++)
+        EQ_FULFILLED(p[i]);
     end(context, event);
 }
 
