@@ -17,7 +17,7 @@
  * gone. "Expect: 100-continue" is answered by itself, other methods than those below with 501,
  * garbage with 400 and a closed connection, and so is a request whose end is not clear (RFC 9112,
  * 6.3: lengths that differ, a length and chunks, an encoding but chunked, a name that is no
- * token); a body above the limit with 413 and a closed connection.
+ * token) or whose target is none; a body above the limit with 413 and a closed connection.
  * Short of memory evhttp may drop a connection or end the program, where vow would not.
  *
  * Loop's thread only. A forked child that goes on with its loop frees the server first: what
@@ -77,7 +77,8 @@ VOW_API vow_http_server *vow_http_server_free(vow_http_server *server);
 /* A request's parts, borrowed from it. */
 VOW_API const char *vow_http_incoming_method(const vow_http_incoming *in); /* "GET", "HEAD",
                                   "POST", "PUT", "DELETE", "OPTIONS" or "PATCH" */
-VOW_API const char *vow_http_incoming_path(const vow_http_incoming *in);  /* as it came, undecoded */
+VOW_API const char *vow_http_incoming_path(const vow_http_incoming *in);  /* as it came, undecoded:
+                                  begins with a slash, but for "OPTIONS *" */
 VOW_API const char *vow_http_incoming_query(const vow_http_incoming *in); /* behind the '?'; NULL: none */
 VOW_API const char *vow_http_incoming_header(const vow_http_incoming *in, const char *name);
 VOW_API vow_buf *vow_http_incoming_body(vow_http_incoming *in); /* NULL: none */

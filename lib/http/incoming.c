@@ -82,7 +82,7 @@ static bool take_path(vow_http_incoming *in)
 void vow__http_incoming_new(struct evhttp_request *req, void *server)
 {
     vow_http_server *s = server;
-    if (!vow__http_has_clear_end(req)) {
+    if (!vow__http_is_clear(req)) {
         evhttp_send_error(req, HTTP_BADREQUEST, NULL); /* and closes */
         return;
     }

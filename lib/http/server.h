@@ -124,8 +124,8 @@ void vow__http_work_add(vow_http_incoming *in);
 bool vow__http_waits(vow_http_incoming *in, vow_promise *p, vow_handle_fn *fn);
 void vow__http_report(vow_loop *loop, vow_error *e); /* as unhandled; takes e */
 
-/* framing.c: is it certain where the request ends? */
-bool vow__http_has_clear_end(struct evhttp_request *req);
+/* framing.c: is it certain what is asked for, and where the request ends? */
+bool vow__http_is_clear(struct evhttp_request *req);
 
 /* reply.c */
 vow_http_reply *vow__http_reply_ref(vow_http_reply *reply);

@@ -103,7 +103,7 @@ static vow_value answer(vow_http_incoming *in, void *data)
     (void)data;
     const char *path = vow_http_incoming_path(in), *query = vow_http_incoming_query(in);
     vow_buf *body = vow_http_incoming_body(in);
-    CHECK(*path && !strpbrk(path, " \r\n?"));
+    CHECK((*path == '/' || !strcmp(path, "*")) && !strpbrk(path, " \r\n?#"));
     CHECK(!body || vow_buf_size(body) <= 1000);
     if (path[1] == 'p')
         return vow_promise_value(vow_then(vow_delay(loop, 0), NULL, NULL));

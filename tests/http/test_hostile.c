@@ -137,6 +137,27 @@ TEST(a_path_is_given_as_it_came)
     vow_http_server_free(s);
 }
 
+/* Whoever puts a folder's name before it counts on the slash. */
+TEST(a_path_begins_with_a_slash)
+{
+    static const char *const wrong[] = {"x",    "-other/x", " /",   "/a b",  "?q",        "",
+                                        "/\x01", "/\x7f",    "/a#b", "a:1",   "//a/\t",     "http:/x",
+                                        "*",    "**",       "/ ",   "x://",  "data:text/x"};
+    vow_http_server *s = serve(loop, hello, NULL);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char request[200];
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n\r\n", wrong[i]);
+        exchange(loop, s, request, strlen(request));
+        if (!strstr(got, "HTTP/1.1 400 "))
+            FAIL("%s gets\n%s", request, got);
+    }
+    static const char whole[] = "GET http://a.host/x?q HTTP/1.1\r\n\r\n";
+    HAS_TEXT(exchange(loop, s, whole, sizeof whole - 1), "hello /x");
+    static const char all[] = "OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n";
+    HAS_TEXT(exchange(loop, s, all, sizeof all - 1), "hello *");
+    vow_http_server_free(s);
+}
+
 TEST(endless_headers_are_cut_off)
 {
     static char request[300000];
