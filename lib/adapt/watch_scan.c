@@ -194,19 +194,19 @@ static bool is_above_itself(const struct vow__watched *node, int id)
 /* 0 or an errno number. */
 static int watch_folder(struct vow__scan *s, size_t i, const char *path)
 {
-    bool follow = i == 0 && s->is_add;
+    bool is_root = i == 0 && !s->above;
     uint32_t mask = s->mask | IN_MASK_ADD; /* it may be somebody else's */
-    if (i > 0 || s->above)
+    if (!is_root)
         mask &= ~(uint32_t)(IN_DELETE_SELF | IN_MOVE_SELF); /* the folder above it tells that */
-    int id = inotify_add_watch(s->fd, path, mask | (follow ? 0 : IN_DONT_FOLLOW | IN_ONLYDIR));
+    int id = inotify_add_watch(s->fd, path, mask | (is_root ? 0 : IN_DONT_FOLLOW | IN_ONLYDIR));
     if (id < 0)
         return errno;
     struct vow__folder *f = &s->folders[i];
     if (is_above_itself(f->node, id))
         return 0;
     f->id = f->node->id = id;
-    int code = list(s, i, path, follow);
-    return follow && code == ENOTDIR ? 0 : code; /* a file */
+    int code = list(s, i, path, is_root);
+    return is_root && code == ENOTDIR ? 0 : code; /* a file */
 }
 
 /* Replaced since it was read: gone, or no folder any more. What comes of that is told. */

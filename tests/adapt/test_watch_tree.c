@@ -387,8 +387,11 @@ TEST(after_lost_changes_new_folders_are_found)
     fclose(limits);
     make(&place, "a");
     make(&place, "leaves");
+    struct place link = place; /* a name of the same length, which leads there */
+    *link.path = 'l';
+    EQ_INT(symlink(place.path, link.path), 0);
     vow_watch *w = vow_watch_new(loop);
-    add(loop, w, place.path, VOW_WATCH_CREATED | VOW_WATCH_ATTRIBUTES | VOW_WATCH_TREE);
+    add(loop, w, link.path, VOW_WATCH_CREATED | VOW_WATCH_ATTRIBUTES | VOW_WATCH_TREE);
     for (unsigned i = 0; i < most + 10; i++)
         EQ_INT(chmod(in(&place, i % 2 ? "a" : ""), i % 3 ? 0700 : 0755), 0);
     make(&place, "a/lost");
@@ -407,6 +410,7 @@ TEST(after_lost_changes_new_folders_are_found)
     EQ_TRACE(seen, "1:a/lost/file");
     EQ_INT(watched(), 3);
     vow_watch_unref(w);
+    EQ_INT(unlink(link.path), 0);
     remove_place(&place);
     remove_place(&away);
 }
