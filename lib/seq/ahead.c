@@ -16,6 +16,8 @@ struct branch {
 
 struct ahead {
     vow_loop *loop;
+    size_t refs; /* the sequence's, and that of a call under way: it runs code of the user's */
+    bool gone;   /* the sequence has; nothing is asked for any more */
     struct vow__queue waiters; /* at most one */
     vow_value error;           /* if it has failed: what comes behind the ring */
     size_t room, count, head, pulling;
@@ -34,23 +36,6 @@ static void stop_all(struct ahead *a)
     a->live = a->pulling = 0;
 }
 
-static void free_ahead(void *data)
-{
-    struct ahead *a = data;
-    stop_all(a);
-    while (a->count > 0) {
-        vow_value v = a->ring[a->head];
-        a->head = (a->head + 1) % a->room;
-        a->count--;
-        vow__release(v);
-    }
-    vow__release(a->error);
-    vow__free(a->ring);
-    vow__free(a);
-}
-
-static void pull_ahead(struct ahead *a);
-
 /* The end, or the error, once: then the sequence asks no more. */
 static vow_value ending(struct ahead *a)
 {
@@ -58,6 +43,31 @@ static vow_value ending(struct ahead *a)
     a->error = vow_none();
     return vow_is_none(error) ? vow_end() : error;
 }
+
+static void let_go(struct ahead *a)
+{
+    if (--a->refs > 0)
+        return;
+    vow__free(a->ring);
+    vow__free(a);
+}
+
+static void leave_ahead(void *data)
+{
+    struct ahead *a = data;
+    a->gone = true;
+    stop_all(a);
+    while (a->count > 0) {
+        vow_value v = a->ring[a->head];
+        a->head = (a->head + 1) % a->room;
+        a->count--;
+        vow__release(v);
+    }
+    vow__release(ending(a));
+    let_go(a);
+}
+
+static void pull_ahead(struct ahead *a);
 
 static void add(struct ahead *a, vow_value v)
 {
@@ -70,7 +80,10 @@ static void add(struct ahead *a, vow_value v)
 static void fail(struct ahead *a, vow_value error)
 {
     stop_all(a);
-    a->error = error;
+    if (a->gone)
+        vow__release(error);
+    else
+        a->error = error;
 }
 
 /* What a branch has given; its own promise goes first: stop_all must not drop it. */
@@ -78,6 +91,7 @@ static vow_value arrived(vow_value v, void *data)
 {
     struct branch *b = data;
     struct ahead *a = b->ahead;
+    a->refs++;
     b->p = vow_unref(b->p);
     a->pulling--;
     if (vow__has_kind(v, VOW__ERROR)) {
@@ -91,12 +105,17 @@ static vow_value arrived(vow_value v, void *data)
     pull_ahead(a);
     if (a->live == 0 && a->waiters.first)
         vow__waiter_call(a->waiters.first, ending(a));
+    let_go(a);
     return vow_none();
 }
 
 static void pull_branch(struct ahead *a, struct branch *b)
 {
     vow_promise *p = vow_handle(vow_seq_next(b->seq), arrived, b);
+    if (a->gone) {
+        vow_unref(p);
+        return;
+    }
     if (!vow__settled(p)) {
         b->p = p;
         a->pulling++;
@@ -110,7 +129,7 @@ static void pull_branch(struct ahead *a, struct branch *b)
 
 static void pull_ahead(struct ahead *a)
 {
-    for (size_t i = 0; i < a->n && a->count + a->pulling < a->room; i++) {
+    for (size_t i = 0; i < a->n && !a->gone && a->count + a->pulling < a->room; i++) {
         struct branch *b = &a->branches[(a->turn + i) % a->n];
         if (b->seq && !b->p)
             pull_branch(a, b);
@@ -155,10 +174,11 @@ static vow_seq *new_ahead(vow_loop *loop, size_t room, size_t n, vow_seq **seqs)
         return NULL;
     }
     a->loop = loop;
+    a->refs = 1;
     a->room = room;
     a->n = a->live = n;
     a->ring = ring;
-    return vow__seq_new(loop, ahead_next, a, free_ahead, NULL);
+    return vow__seq_new(loop, ahead_next, a, leave_ahead, NULL);
 }
 
 vow_seq *vow_seq_buffer(vow_seq *seq, size_t n)

@@ -75,6 +75,37 @@ TEST(an_error_of_one_ends_a_merge_behind_what_had_come)
     EQ_INT(d.gone, 1);
 }
 
+/* A source that is stopped drops what is made of it. */
+struct whole {
+    vow_seq *seq;
+    vow_promise *next;
+    int dropped;
+};
+static void drop_whole(void *data)
+{
+    struct whole *w = data;
+    w->next = vow_unref(w->next);
+    w->seq = vow_seq_unref(w->seq);
+    w->dropped++;
+}
+static vow_value never_next(UNUSED void *data) { return vow_v(pending(vow_current())); }
+
+TEST(the_end_of_a_source_may_drop_the_merge_that_has_stopped_it)
+{
+    for (int waits = 0; waits < 2; waits++) {
+        struct numbers fails = {.last = 0, .code = EIO, .ms = 5};
+        struct whole w = {.dropped = 0};
+        vow_seq *both[] = {numbers_seq(loop, &fails), vow_seq_new(loop, never_next, &w, drop_whole)};
+        w.seq = vow_seq_merge(loop, 2, both);
+        w.next = vow_seq_next(w.seq);
+        if (!waits)
+            w.next = vow_unref(w.next); /* it has been asked ahead all the same */
+        vow_poll(loop);
+        EQ_INT(w.dropped, 1);
+        EQ_INT(fails.gone, 1);
+    }
+}
+
 TEST(a_fast_source_does_not_crowd_out_a_slow_one)
 {
     struct numbers a = {.last = 1000000}, b = {.last = 3};
