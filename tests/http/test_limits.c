@@ -118,6 +118,32 @@ TEST(a_server_may_reset_at_every_byte)
     close(listener);
 }
 
+/* Answers the request that waits on the listener; gives the connection. */
+static int answer_one(vow_loop *loop, int listener)
+{
+    int fd = accept_in(loop, listener, true);
+    CHECK(write(fd, whole, WHOLE) == WHOLE);
+    return fd;
+}
+
+TEST(a_connection_that_was_reset_while_idle_is_not_used_again)
+{
+    uint16_t port;
+    int listener = net_listen(&port);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    for (int i = 0; i < 64; i++) {
+        vow_promise *p = vow_http_get(c, url, 0);
+        int fd = answer_one(loop, listener);
+        EQ_INT(vow_run(loop, p, NULL), 0);
+        net_reset(fd);
+        turn(loop);
+    }
+    vow_http_client_free(c);
+    close(listener);
+}
+
 static vow_value echo(vow_http_incoming *in, void *data)
 {
     ++*(int *)data;
