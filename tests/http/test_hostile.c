@@ -370,6 +370,38 @@ TEST(a_promise_that_is_dropped_may_free_the_server)
     }
 }
 
+/* Each knows its own listener when it cannot accept. */
+TEST(two_servers_pause_each_for_itself)
+{
+    vow_http_server *s[2] = {serve(loop, hello, NULL), serve(loop, hello, NULL)};
+    vow_promise *warm = vow_delay(loop, 1); /* the timer's descriptor */
+    int fd[2] = {net_connect(vow_http_server_port(s[0])), net_connect(vow_http_server_port(s[1]))};
+    struct rlimit before = net_limit_descriptors(0);
+    for (int i = 0; i < 5; i++)
+        vow_poll(loop);
+    setrlimit(RLIMIT_NOFILE, &before);
+    for (int i = 0; i < 5; i++)
+        vow_poll(loop);
+    EQ_UINT(vow_http_server_connections(s[0]) + vow_http_server_connections(s[1]), 0);
+    vow_http_server_free(s[1]); /* with its pause */
+    vow_clock_advance(loop, 100);
+    UNTIL(vow_http_server_connections(s[0]) == 1);
+    vow_unref(warm);
+    vow_http_server_free(s[0]);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+TEST(a_server_that_cannot_be_made_destroys_its_data)
+{
+    int destroyed = 0;
+    CHECK(!vow_http_server_new_with(loop, "not numeric", 0, hello, &destroyed, count_destroy));
+    vow_loop_close(loop);
+    CHECK(!vow_http_server_new_with(loop, NULL, 0, hello, &destroyed, count_destroy));
+    EQ_INT(errno, ESHUTDOWN);
+    EQ_INT(destroyed, 2);
+}
+
 TEST(a_limit_of_a_closed_server_changes_nothing)
 {
     vow_http_server *s = serve(loop, hello, NULL);

@@ -174,11 +174,31 @@ static int read_stream(vow_loop *loop)
     return code;
 }
 
+static int send_stream(vow_loop *loop)
+{
+    vow_stream *ends[2];
+    int code = vow_stream_pair(loop, 100, ends);
+    if (code)
+        return code;
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    code = c ? vow_run(loop, vow_stream_write(ends[0], "\r\n\r\n", 4), NULL) : errno;
+    vow_stream_unref(ends[0]);
+    vow_http_request *q = vow_http_request_new("PUT", address);
+    vow_http_request_stream(q, ends[1], 4);
+    if (code)
+        vow_http_request_free(q);
+    else
+        code = vow_run(loop, vow_http_fetch(c, q), NULL);
+    vow_http_client_free(c);
+    return code;
+}
+
 TEST_PLAIN(a_client_survives_every_failure_of_vows)
 {
     pid_t server = start_server();
     sweep(get);
     sweep(read_stream);
+    sweep(send_stream);
     peer_kill(server);
 }
 

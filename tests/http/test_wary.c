@@ -328,6 +328,49 @@ TEST(no_more_is_read_of_a_stream_than_is_sent)
     vow_http_server_free(s);
 }
 
+TEST(a_stream_is_not_sent_twice)
+{
+    struct place to = {307, ""};
+    vow_http_server *s = vow_http_server_new(loop, NULL, 0, tell, &to);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_stream *from;
+    url(to.target, vow_http_server_port(s), "/there");
+    FAILS(upload(loop, c, "POST", URL(s, "/to"), "abc", 3, &from), vow_http_domain(),
+          CURLE_SEND_FAIL_REWIND);
+    vow_stream_unref(from);
+    vow_http_client_free(c);
+    vow_http_server_free(s);
+}
+
+/* What curl has kept while it was told to wait is too much. */
+TEST(a_limit_is_kept_when_a_paused_body_goes_on)
+{
+    static char body[200000];
+    memset(body, 'x', sizeof body);
+    uint16_t port;
+    int listener = net_listen(&port);
+    vow_http_client *c = vow_http_client_new(loop, NULL);
+    vow_http_request *q = vow_http_request_new("GET", AT(port, "/"));
+    vow_http_request_set(q, VOW_HTTP_LIMIT, 70000);
+    vow_promise *p = vow_http_open(c, q);
+    int fd = accept_request(loop, listener);
+    net_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n");
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    for (int i = 0; i < 50; i++) {
+        (void)!send(fd, body, sizeof body, MSG_NOSIGNAL);
+        event_base_loop(vow_loop_base(loop), EVLOOP_NONBLOCK);
+    }
+    vow_stream *s = vow_http_stream(vow_http_response_of(v));
+    FAILS(vow_stream_read_exact(s, 100000), vow_errno_domain(), EMSGSIZE);
+    vow_stream_unref(s);
+    vow_release(v);
+    vow_http_client_free(c);
+    close(fd);
+    close(listener);
+}
+
 TEST(the_last_body_that_is_given_is_sent)
 {
     vow_http_server *s = vow_http_server_new(loop, NULL, 0, tell, NULL);

@@ -173,6 +173,26 @@ TEST(a_failure_below_is_what_a_read_says)
     end_world(&w);
 }
 
+TEST(a_failure_below_is_what_a_write_says)
+{
+    static char bytes[100000];
+    struct world w = make_world("DNS:localhost", 10);
+    vow_stream *pair[2];
+    EQ_INT(vow_stream_pair(loop, 1000, pair), 0);
+    struct ends e = shake_over(loop, &w, pair);
+    vow_promise *p = vow_stream_write(e.client, bytes, sizeof bytes);
+    vow_poll(loop);
+    EQ_INT(vow_state(p), VOW_PENDING);
+    vow_stream_close(e.server);
+    REJECTS(p, vow_errno_domain(), EPIPE);
+    REJECTS(vow_stream_write(e.client, "x", 1), vow_errno_domain(), EPIPE);
+    REJECTS(vow_stream_shutdown(e.client), vow_errno_domain(), EPIPE);
+    vow_stream_unref(pair[0]);
+    vow_stream_unref(pair[1]);
+    end(&e);
+    end_world(&w);
+}
+
 TEST(who_does_not_read_leaves_the_stream_below_alone)
 {
     struct world w = make_world("DNS:localhost", 10);
