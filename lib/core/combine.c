@@ -53,13 +53,13 @@ bool vow__combine_add(vow_promise *c, vow_promise *input, uint64_t index, const 
 
 void vow__combine_deliver(vow_loop *loop, vow_promise *c)
 {
-    if (c->left == 0 && (c->bits & COMBINE_DECIDED))
+    if (vow__combine_decided(c) && c->left == 0)
         vow__settle_as(loop, c, c->saved);
 }
 
 void vow__combine_ready(vow_promise *c)
 {
-    if (c->left == 0 && !(c->bits & COMBINE_DECIDED) && vow__wanted(c))
+    if (c->left == 0 && !vow__combine_decided(c) && vow__wanted(c))
         c->ops->last(c);
 }
 
@@ -140,12 +140,12 @@ void vow__combine_input_settled(vow_loop *loop, vow_promise *e, vow_promise *inp
     vow__combine_remove(c, e);
     vow__give(loop, e);
     vow__user_begin(loop, c);
-    if (c->bits & COMBINE_DECIDED)
+    if (vow__combine_decided(c))
         lose(loop, c, outcome, true);
     else
         c->ops->input(c, index, outcome);
     vow__combine_ready(c);
-    bool cancel = (c->flags & F_CANCEL) && !(c->bits & COMBINE_DECIDED);
+    bool cancel = (c->flags & F_CANCEL) && !vow__combine_decided(c);
     c->flags &= (uint8_t)~F_CANCEL;
     if (!vow__user_end(loop, c))
         return;

@@ -30,6 +30,13 @@ enum {
     COMBINE_CAUSE = 2    /* losers' errors become the result's cause, not suppressed ones */
 };
 
+/* Read by itself: merged with `left` beside it, which has just changed, the load would have to
+ * wait until that is in the cache. */
+static inline bool vow__combine_decided(const vow_promise *combine)
+{
+    return *(const volatile uint32_t *)&combine->bits & COMBINE_DECIDED;
+}
+
 /* A pending combinator without elements; NULL when refused (state is then still the caller's). */
 vow_promise *vow__combine_new(vow_loop *loop, const struct vow__combine_ops *ops, void *state,
                               const char *where);

@@ -152,7 +152,10 @@ int vow__cannot_wait(vow_loop *loop, vow_promise *c, vow_promise *q)
     vow__check(q, "resolving with a promise");
     if (vow__loop_of(q) != loop)
         return VOW_ELOOP;
-    if (vow__settled(q))
+    const vow_promise *top = q; /* a chain's source waits for nothing; a combinator may */
+    while (top != c && vow__derived(top) && top->source)
+        top = top->source;
+    if (VOW_LIKELY(top != c && top->kind != K_COMBINE))
         return 0;
     return q == c || (c->consumers && waits_for(q, c)) ? VOW_ECYCLE : 0;
 }
@@ -172,15 +175,16 @@ static VOW_NOINLINE void follow(vow_loop *loop, vow_promise *p, vow_promise *q)
         link_to_pending(loop, p, q);
 }
 
-/* Straight down: a plain value that nobody else asks for. */
+/* Straight down: a plain value that nobody else asks for. What q is and who holds it are not
+ * looked at next to each other: merged into one load that would wait for both to be stored. */
 void vow__follow(vow_loop *loop, vow_promise *p, vow_promise *q)
 {
-    if (q->kind_flags != VOW__KF(K_FULFILLED, 0) || q->outside != 1 || !vow__is_plain(q->value) ||
+    if (q->kind_flags != VOW__KF(K_FULFILLED, 0) || !vow__is_plain(q->value) || q->outside != 1 ||
         vow__loop_of(q) != loop) {
         follow(loop, p, q);
         return;
     }
     vow_value v = q->value;
     vow__give(loop, q);
-    vow__fulfil(loop, p, v);
+    vow__resolve_with(loop, p, v);
 }

@@ -320,6 +320,12 @@ static inline void vow__unseen_if_left(vow_loop *loop, vow_promise *s)
         vow__unseen_add(loop, s);
 }
 void vow__report_unseen(vow_loop *loop);
+static inline void vow__report_if_unseen(vow_loop *loop)
+{
+    loop->drains_unreported = 0;
+    if (VOW_UNLIKELY(loop->unseen || loop->refusals))
+        vow__report_unseen(loop);
+}
 /* The rejected p has got a handler: nothing to report, or, late, that it was one too many. */
 void vow__now_handled(vow_loop *loop, vow_promise *p);
 void vow__report(vow_loop *loop, const vow_error *e, uint16_t site, bool late);

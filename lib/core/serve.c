@@ -220,7 +220,7 @@ size_t vow__drain(vow_loop *loop, size_t most)
     }
     size_t served = most - loop->left;
     if (!loop->head || ++loop->drains_unreported >= 64)
-        vow__report_unseen(loop);
+        vow__report_if_unseen(loop);
     if (loop->head)
         loop->wake(loop);
     else

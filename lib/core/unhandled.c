@@ -97,8 +97,7 @@ void vow__now_handled(vow_loop *loop, vow_promise *p)
 
 void vow__report_unseen(vow_loop *loop)
 {
-    loop->drains_unreported = 0;
-    if (VOW_UNLIKELY(loop->refusals)) {
+    if (loop->refusals) {
         loop->refusals = 0;
         vow__report(loop, vow__error_ready(ENOMEM), 0, false);
     }
