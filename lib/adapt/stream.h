@@ -109,7 +109,7 @@ vow_error *vow__stream_error(const vow_stream *s, int side);
 static inline size_t vow__stream_kept(const vow_stream *s) { return s->in.to - s->in.from; }
 static inline uint8_t *vow__stream_bytes(const vow_stream *s)
 {
-    return vow_buf_bytes(s->in.kept) + s->in.from;
+    return vow__buf_bytes(s->in.kept) + s->in.from;
 }
 
 /* stream_read.c. More kept bytes, until there are `total` (which is more than now): what the

@@ -112,9 +112,11 @@ static void close_object(void *object) { close_fd(object); }
 /* EINTR is tried again; EAGAIN has one name. */
 static bool again(ssize_t n)
 {
-    if (n < 0 && errno == EWOULDBLOCK)
+    if (VOW_LIKELY(n >= 0))
+        return false;
+    if (errno == EWOULDBLOCK)
         errno = EAGAIN;
-    return n < 0 && errno == EINTR;
+    return errno == EINTR;
 }
 
 static ssize_t sock_read(void *object, void *bytes, size_t size)
@@ -126,18 +128,24 @@ static ssize_t sock_read(void *object, void *bytes, size_t size)
     return n;
 }
 
+static VOW_NOINLINE ssize_t sock_send_parts(struct descriptor *d, const struct iovec *parts,
+                                            int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    while (again(n = sendmsg(d->fd, &message, MSG_NOSIGNAL)))
+        ;
+    return n;
+}
+
 static ssize_t sock_write(void *object, const struct iovec *parts, int count)
 {
     struct descriptor *d = object;
-    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t n;
-    if (count == 1) {
-        while (again(n = send(d->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)))
-            ;
-    } else {
-        while (again(n = sendmsg(d->fd, &message, MSG_NOSIGNAL)))
-            ;
-    }
+    if (VOW_UNLIKELY(count != 1))
+        return sock_send_parts(d, parts, count);
+    while (again(n = send(d->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)))
+        ;
     return n;
 }
 

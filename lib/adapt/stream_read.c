@@ -40,24 +40,24 @@ void vow__stream_used(vow_stream *s, size_t n)
     if (vow__stream_kept(s) > 0)
         return;
     s->in.from = s->in.to = 0;
-    if (!s->in.pump && vow_buf_size(s->in.kept) > IDLE_BYTES)
+    if (!s->in.pump && vow__buf_size(s->in.kept) > IDLE_BYTES)
         free_kept(s);
 }
 
 /* Makes room for `total` bytes from the first kept one on. 0 or ENOMEM. */
 static int make_room(vow_stream *s, size_t total)
 {
-    size_t have = vow__stream_kept(s), room = s->in.kept ? vow_buf_size(s->in.kept) : 0;
-    if (total <= room - s->in.from)
+    size_t have = vow__stream_kept(s), room = s->in.kept ? vow__buf_size(s->in.kept) : 0;
+    if (VOW_LIKELY(total <= room - s->in.from))
         return 0;
     if (total <= room) {
-        memmove(vow_buf_bytes(s->in.kept), vow__stream_bytes(s), have);
+        memmove(vow__buf_bytes(s->in.kept), vow__stream_bytes(s), have);
     } else {
         vow_buf *larger_one = vow_buf_new(total);
         if (!larger_one)
             return ENOMEM;
         if (have > 0)
-            memcpy(vow_buf_bytes(larger_one), vow__stream_bytes(s), have);
+            memcpy(vow__buf_bytes(larger_one), vow__stream_bytes(s), have);
         vow_buf_unref(s->in.kept);
         s->in.kept = larger_one;
     }
@@ -71,7 +71,7 @@ static int make_room(vow_stream *s, size_t total)
 static vow_buf *take_bytes(vow_stream *s, size_t n)
 {
     vow_buf *b = s->in.kept;
-    if (s->in.from == 0 && n == s->in.to && n >= vow_buf_size(b) / 2) {
+    if (s->in.from == 0 && n == s->in.to && n >= vow__buf_size(b) / 2) {
         vow_buf_shrink(b, n);
         s->in.kept = NULL;
         s->in.to = 0;
@@ -95,15 +95,15 @@ vow_value vow__stream_take(vow_stream *s, size_t n)
 bool vow__stream_join(vow_stream *s)
 {
     vow_buf *b = s->in.back, *joined = b;
-    size_t n = b ? vow_buf_size(b) : 0, have = vow__stream_kept(s);
+    size_t n = b ? vow__buf_size(b) : 0, have = vow__stream_kept(s);
     if (!b)
         return true;
     if (have > 0) {
         joined = vow_buf_new(n + have);
         if (!joined)
             return false;
-        memcpy(vow_buf_bytes(joined), vow_buf_bytes(b), n);
-        memcpy(vow_buf_bytes(joined) + n, vow__stream_bytes(s), have);
+        memcpy(vow__buf_bytes(joined), vow__buf_bytes(b), n);
+        memcpy(vow__buf_bytes(joined) + n, vow__stream_bytes(s), have);
         vow_buf_unref(b);
     }
     vow_buf_unref(s->in.kept);
@@ -132,7 +132,7 @@ static bool find_line(vow_stream *s, vow_value *ret)
 /* True: the kept bytes decide the read, *ret is its outcome. */
 static bool decided(vow_stream *s, vow_value *ret)
 {
-    if (s->in.kind == READ_UNTIL)
+    if (VOW_UNLIKELY(s->in.kind == READ_UNTIL))
         return find_line(s, ret);
     if (s->in.kind == READ_EXACT ? vow__stream_kept(s) < s->in.size : vow__stream_kept(s) == 0)
         return false;
@@ -144,14 +144,12 @@ static bool decided(vow_stream *s, vow_value *ret)
 static size_t total_wanted(const vow_stream *s)
 {
     size_t size = s->in.size;
-    switch (s->in.kind) {
-    case READ_SOME:
+    if (VOW_LIKELY(s->in.kind == READ_SOME))
         return smaller(size, s->in.guess ? s->in.guess : FIRST_GUESS);
-    case READ_EXACT:
+    if (s->in.kind == READ_EXACT)
         return size;
-    default: /* the lines behind it come along */
-        return smaller(larger(2 * vow__stream_kept(s), LINE), larger(size, LINE));
-    }
+    /* the lines behind it come along */
+    return smaller(larger(2 * vow__stream_kept(s), LINE), larger(size, LINE));
 }
 
 static void learn(vow_stream *s, size_t got, size_t asked)
@@ -174,7 +172,7 @@ static vow_value at_end(vow_stream *s)
 ssize_t vow__stream_fill(vow_stream *s, size_t total)
 {
     size_t have = vow__stream_kept(s), asked = total - have;
-    if (make_room(s, total)) {
+    if (VOW_UNLIKELY(make_room(s, total))) {
         errno = ENOMEM;
         return -1;
     }
@@ -195,7 +193,7 @@ static bool receive(vow_stream *s, vow_value *ret)
     ssize_t n;
     do {
         n = vow__stream_fill(s, total_wanted(s));
-        if (n > 0 && decided(s, ret))
+        if (VOW_LIKELY(n > 0 && decided(s, ret)))
             return true;
     } while (n > 0 && s->transport->eager);
     if (n > 0 || (n < 0 && errno == EAGAIN))
@@ -221,7 +219,7 @@ static bool try_read(vow_stream *s, bool worth_it, vow_value *ret)
         has_outcome = worth_it && receive(s, ret);
         s->in.again = false; /* what was said so far, `wait` knows too */
         int failed = has_outcome ? 0 : vow__stream_wait(s, VOW_READ);
-        if (failed)
+        if (VOW_UNLIKELY(failed))
             *ret = refusal(s, failed);
         has_outcome = has_outcome || failed;
         worth_it = true;
@@ -272,7 +270,7 @@ static void done(void *data) { vow_stream_unref(data); }
 /* Has the outcome without waiting: from kept bytes, the end, or what the transport told of. */
 static bool decided_at_once(vow_stream *s, vow_value *ret)
 {
-    if (VOW_UNLIKELY(!vow__stream_join(s))) {
+    if (VOW_UNLIKELY(s->in.back && !vow__stream_join(s))) {
         *ret = vow__fail_ready(ENOMEM);
         return true;
     }

@@ -40,6 +40,8 @@ static void advance(vow_stream *s, size_t n)
     s->out.written += n;
     s->out.left -= n;
     s->out.done += n;
+    if (s->out.left == 0)
+        return;
     while (s->out.count > 0 && s->out.done >= s->out.parts->iov_len) {
         s->out.done -= s->out.parts->iov_len;
         s->out.parts++;
@@ -168,7 +170,9 @@ static void set_parts(vow_stream *s, const struct iovec *parts, int count)
 static void set_bytes(vow_stream *s, const void *bytes, size_t size)
 {
     s->out.one = (struct iovec){(void *)bytes, size};
-    set_parts(s, &s->out.one, 1);
+    s->out.parts = &s->out.one;
+    s->out.count = 1;
+    s->out.left = s->out.size = size;
 }
 
 /* Tries at once, waits for the rest. Takes buf, which may be NULL. */
@@ -215,7 +219,7 @@ vow_promise *vow_stream_write_buf_at(vow_stream *s, vow_buf *buf, const char *wh
     vow_promise *p;
     vow_resolver *resolver = begin(s, WRITE_ALL, where, &p);
     if (resolver) {
-        set_bytes(s, vow_buf_bytes(buf), vow_buf_size(buf));
+        set_bytes(s, vow__buf_bytes(buf), vow__buf_size(buf));
         go(s, resolver, buf);
     } else {
         vow_buf_unref(buf);

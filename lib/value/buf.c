@@ -10,19 +10,6 @@
 
 enum { ALIGNMENT = 16 };
 
-/* Root: header and bytes are one block. Slice: a header, whose bytes are the root's; it
- * holds one reference of the root, never of another slice. */
-struct vow_buf {
-    uint32_t count; /* references */
-    bool is_slice;
-    size_t size;
-    uint8_t *bytes;
-    union {
-        vow_buf *root;          /* a slice's */
-        struct vow__home *home; /* a root's that nobody has seen, or NULL */
-    };
-};
-
 /* Where the allocator's own alignment is less, there is room to move the bytes up. */
 enum { SLACK = alignof(max_align_t) >= ALIGNMENT ? 0 : ALIGNMENT - 1 };
 _Static_assert(SLACK > 0 || sizeof(vow_buf) % ALIGNMENT == 0, "the bytes must be aligned");
@@ -152,9 +139,9 @@ void vow__seen_counted(vow_value v)
         ((const struct vow__homing_type *)v.type)->seen(v.as.p);
 }
 
-uint8_t *vow_buf_bytes(vow_buf *b) { return b->bytes; }
+uint8_t *vow_buf_bytes(vow_buf *b) { return vow__buf_bytes(b); }
 
-size_t vow_buf_size(const vow_buf *b) { return b->size; }
+size_t vow_buf_size(const vow_buf *b) { return vow__buf_size(b); }
 
 vow_value vow_buf_value(vow_buf *b)
 {
