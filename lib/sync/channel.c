@@ -12,14 +12,19 @@ bool vow_is_end(vow_value v) { return v.type == &end_type; }
 
 VOW_TYPE_DEFINE(vow_channel, vow_channel, vow_channel_ref, vow_channel_unref)
 
-/* Somebody waits for what has come. A sender is told nothing, a receiver gets v. Of a select the
- * values that it has not sent are released: code of the user's, which may use the channel. */
+/* A sender is told nothing, a receiver gets v. */
 static void call(struct vow__waiter *w, vow_value v)
 {
     if (w->n)
         vow__select_called(w, v);
     else
         vow__waiter_call(w, v);
+}
+
+void vow__channel_tell(struct vow__told told)
+{
+    if (told.waiter)
+        call(told.waiter, told.value);
 }
 
 /* One that a destructor has dropped leaves when the outermost drop returns: until then it is
@@ -54,35 +59,31 @@ static vow_value pop(vow_channel *ch)
     return v;
 }
 
-bool vow__channel_put(vow_channel *ch, vow_value v)
+bool vow__channel_put(vow_channel *ch, vow_value v, struct vow__told *ret)
 {
-    struct vow__waiter *receiver = first(&ch->receivers);
-    if (receiver)
-        call(receiver, v);
-    else if (ch->count < ch->capacity)
-        push(ch, v);
-    else
+    *ret = (struct vow__told){first(&ch->receivers), v};
+    if (!ret->waiter && ch->count == ch->capacity)
         return false;
+    if (!ret->waiter)
+        push(ch, v);
     return true;
 }
 
-/* The sender is told when all else is done. */
-bool vow__channel_take(vow_channel *ch, vow_value *ret)
+bool vow__channel_take(vow_channel *ch, vow_value *v, struct vow__told *ret)
 {
     struct vow__waiter *sender = first(&ch->senders);
+    *ret = (struct vow__told){sender, vow_none()};
     if (ch->count > 0) {
-        *ret = pop(ch);
+        *v = pop(ch);
         if (sender)
             push(ch, take_value(sender));
     } else if (sender) {
-        *ret = take_value(sender);
+        *v = take_value(sender);
     } else if (ch->closed) {
-        *ret = vow_end();
+        *v = vow_end();
     } else {
         return false;
     }
-    if (sender)
-        call(sender, vow_none());
     return true;
 }
 
@@ -147,12 +148,15 @@ vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where
     }
     vow_resolver *r; /* first: what is done below is done */
     vow_promise *p = vow_promise_new_at(loop, &r, where);
-    if (VOW_UNLIKELY(vow__settled(p)))
+    struct vow__told told;
+    if (VOW_UNLIKELY(vow__settled(p))) {
         vow__release(v);
-    else if (vow__channel_put(ch, v))
+    } else if (vow__channel_put(ch, v, &told)) {
         vow_resolve(r, vow_none());
-    else
+        vow__channel_tell(told);
+    } else {
         vow__wait_with(&ch->senders, r, v);
+    }
     return p;
 }
 
@@ -164,10 +168,13 @@ vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where)
     vow_promise *p = vow_promise_new_at(ch->loop, &r, where);
     if (VOW_UNLIKELY(vow__settled(p)))
         return p;
-    if (vow__channel_take(ch, &v))
+    struct vow__told told;
+    if (vow__channel_take(ch, &v, &told)) {
         vow_resolve(r, v);
-    else
+        vow__channel_tell(told);
+    } else {
         vow__wait_with(&ch->receivers, r, vow_none());
+    }
     return p;
 }
 
@@ -188,9 +195,12 @@ vow_value vow_channel_drain(vow_channel *ch)
     vow_value array = vow__array_new(most), v;
     if (vow_is_none(array))
         return vow__fail_ready(ENOMEM);
+    struct vow__told told;
     ch->refs++;
-    while (n < most && vow__channel_take(ch, &v) && !vow_is_end(v))
+    while (n < most && vow__channel_take(ch, &v, &told) && !vow_is_end(v)) {
         vow__array_put(array, n++, v);
+        vow__channel_tell(told);
+    }
     ((vow__array *)array.as.p)->size = n;
     let_go(ch);
     return array;

@@ -24,11 +24,21 @@ struct vow_channel {
     vow_value ring[];
 };
 
-/* Each is done at once, or false: it would have to wait. */
-bool vow__channel_put(vow_channel *ch, vow_value v);     /* takes v when true; not when closed */
-bool vow__channel_take(vow_channel *ch, vow_value *ret); /* the end counts */
-vow_value vow__channel_broken(const char *where);        /* EPIPE */
-void vow__channel_check(const vow_channel *ch, vow_value v, const char *where); /* may it be sent? */
+/* Who is to be told of it when the outcome of the call is where it belongs: being told may run
+ * code of the user's (the values that a select has not sent are released). */
+struct vow__told {
+    struct vow__waiter *waiter; /* NULL: nobody */
+    vow_value value;            /* for a receiver */
+};
+void vow__channel_tell(struct vow__told told);
+
+/* Each is done at once, or false: it would have to wait. Runs no code of the user's. The first
+ * takes v when true, and is not for a closed channel; for the second the end counts. */
+bool vow__channel_put(vow_channel *ch, vow_value v, struct vow__told *ret);
+bool vow__channel_take(vow_channel *ch, vow_value *v, struct vow__told *ret);
+vow_value vow__channel_broken(const char *where); /* EPIPE */
+/* May v be sent? Else it panics. */
+void vow__channel_check(const vow_channel *ch, vow_value v, const char *where);
 
 /* select.c: a waiter of a group is called: it has received v, or has sent, or cannot. Takes v.
  * `vow__select_value` is what it sends; the caller's after the call. */

@@ -65,13 +65,14 @@ static void stop(void *group)
 }
 
 /* True: the case is done, or can never be, and *ret says what came of it. */
-static bool try_case(vow_channel_case *c, vow_value *ret, const char *where)
+static bool try_case(vow_channel_case *c, vow_value *ret, struct vow__told *told, const char *where)
 {
     if (!c->send)
-        return vow__channel_take(c->channel, ret);
+        return vow__channel_take(c->channel, ret, told);
     bool error = vow__has_kind(c->value, VOW__ERROR);
+    *told = (struct vow__told){NULL, vow_none()};
     *ret = error ? c->value : c->channel->closed ? vow__channel_broken(where) : vow_none();
-    bool done = error || (!c->channel->closed && vow__channel_put(c->channel, c->value));
+    bool done = error || (!c->channel->closed && vow__channel_put(c->channel, c->value, told));
     if (done)
         c->value = vow_none();
     return done || c->channel->closed;
@@ -125,14 +126,16 @@ static void wait_for_any(struct group *g, vow_channel_case *cases)
 static void do_or_wait(struct group *g, vow_channel_case *cases, const char *where)
 {
     vow_value v;
+    struct vow__told told;
     for (size_t i = 0; i < g->n; i++) {
-        if (!try_case(&cases[i], &v, where))
+        if (!try_case(&cases[i], &v, &told, where))
             continue;
         if (!vow__has_kind(v, VOW__ERROR)) {
             fill(g->result, i, v);
             v = vow_keep(g->result);
         }
         vow_resolve(g->resolver, v);
+        vow__channel_tell(told);
         end_group(g);
         return;
     }

@@ -206,6 +206,27 @@ TEST(what_a_select_did_not_send_may_release_the_channel_that_is_being_drained_or
     }
 }
 
+static void close_the_loop(void *own) { vow_loop_close(own); }
+
+TEST(what_was_handed_over_is_told_before_anybody_can_end_the_loop)
+{
+    for (int sends = 0; sends < 2; sends++) {
+        vow_loop *own = vow_loop_new();
+        vow_channel *a = vow_channel_new(own, 0), *dead = vow_channel_new(own, 0);
+        vow_channel_case cases[] = {{a, sends, sends ? vow_v(7) : vow_none()},
+                                    {dead, true, vow_box(own, close_the_loop)}};
+        vow_promise *any = vow_channel_select(2, cases);
+        vow_promise *p = sends ? vow_channel_receive(a) : vow_channel_send(a, vow_v(7));
+        EQ_INT(vow_state(p), VOW_FULFILLED);
+        EQ_INT(vow_state(any), VOW_FULFILLED);
+        vow_unref(p);
+        vow_unref(any);
+        vow_channel_unref(a);
+        vow_channel_unref(dead);
+        vow_loop_free(own);
+    }
+}
+
 /* A destructor drops what waits and sends: what was dropped is still there, and gets nothing. */
 struct worker {
     vow_channel *channel;

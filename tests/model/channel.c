@@ -126,17 +126,27 @@ static void call(struct model *m, struct m_list *list, struct m_promise *p, stru
     free(cases);
 }
 
-/* Handing over. */
+/* Handing over. Who is told of it hears when the outcome of the call is where it belongs. */
 
-static bool put(struct model *m, struct m_channel *ch, struct m_value v)
+struct told {
+    struct m_list *list;
+    struct m_promise *p; /* NULL: nobody */
+    struct m_value v;
+};
+
+static void tell(struct model *m, struct told told)
 {
-    struct m_promise *receiver = first(&ch->receivers);
-    if (receiver)
-        call(m, &ch->receivers, receiver, v);
-    else if (ch->ring.n < ch->capacity)
-        m_append(&ch->ring, v);
-    else
+    if (told.p)
+        call(m, told.list, told.p, told.v);
+}
+
+static bool put(struct m_channel *ch, struct m_value v, struct told *told)
+{
+    *told = (struct told){&ch->receivers, first(&ch->receivers), v};
+    if (!told->p && ch->ring.n == ch->capacity)
         return false;
+    if (!told->p)
+        m_append(&ch->ring, v);
     return true;
 }
 
@@ -149,32 +159,31 @@ static struct m_value shift(struct m_values *values)
 }
 
 /* What is in it comes first; a sender then has room. */
-static bool take(struct model *m, struct m_channel *ch, struct m_value *v)
+static bool take(struct m_channel *ch, struct m_value *v, struct told *told)
 {
-    struct m_promise *sender = first(&ch->senders);
-    if (sender)
-        m_append(&ch->ring, take_value(ch, sender));
+    *told = (struct told){&ch->senders, first(&ch->senders), m_none()};
+    if (told->p)
+        m_append(&ch->ring, take_value(ch, told->p));
     if (ch->ring.n == 0)
         return false;
     *v = shift(&ch->ring);
-    if (sender)
-        call(m, &ch->senders, sender, m_none());
     return true;
 }
 
 /* False: it would have to wait. Takes the value of one that is done; *v is what it gives. */
-static bool try_case(struct model *m, struct m_case *c, struct m_value *v)
+static bool try_case(struct model *m, struct m_case *c, struct m_value *v, struct told *told)
 {
     struct m_value message = c->value;
+    *told = (struct told){.p = NULL};
     *v = (struct m_value){.type = M_END};
     if (!c->send)
-        return take(m, c->channel, v) || c->channel->closed;
+        return take(c->channel, v, told) || c->channel->closed;
     if (!m_is_error(message) && c->channel->closed) {
         *v = m_error(m, EPIPE); /* which leaves the value */
         return true;
     }
     *v = m_is_error(message) ? message : m_none();
-    if (!m_is_error(message) && !put(m, c->channel, message))
+    if (!m_is_error(message) && !put(c->channel, message, told))
         return false;
     c->value = m_none();
     return true;
@@ -184,10 +193,11 @@ static bool try_case(struct model *m, struct m_case *c, struct m_value *v)
 static struct m_promise *first_of(struct model *m, bool select, size_t n, struct m_case *cases)
 {
     struct m_value v;
+    struct told told;
     struct m_promise *p = m_new(m);
     if (!m_settled(p)) {
         size_t i = 0;
-        while (i < n && !try_case(m, &cases[i], &v))
+        while (i < n && !try_case(m, &cases[i], &v, &told))
             i++;
         if (i == n) {
             p->select = select;
@@ -195,6 +205,7 @@ static struct m_promise *first_of(struct model *m, bool select, size_t n, struct
             return p;
         }
         done(m, p, select, i, v);
+        tell(m, told);
     }
     release_values(m, n, cases);
     return p;
@@ -226,9 +237,12 @@ struct m_promise *m_channel_receive(struct model *m, struct m_channel *ch)
 struct m_value m_channel_drain(struct model *m, struct m_channel *ch)
 {
     struct m_value array = m_array(m, 0), v;
+    struct told told;
     size_t most = ch->ring.n + ch->senders.n;
-    while (array.object->contents.n < most && take(m, ch, &v))
+    while (array.object->contents.n < most && take(ch, &v, &told)) {
         m_append(&array.object->contents, v);
+        tell(m, told);
+    }
     return array;
 }
 
