@@ -33,6 +33,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -109,7 +110,7 @@ def read_all(folder):
 
 
 # The libraries beside libvow whose tests can be asked, and what they stand on.
-BESIDE = {"http": ["libcurl", "libevent_extra"], "tls": ["openssl"]}
+BESIDE = {"http": ["libcurl", "libevent_extra"], "opencl": ["OpenCL"], "tls": ["openssl"]}
 
 
 def package_flags(kind, packages=("libevent_core", "check")):
@@ -140,6 +141,8 @@ class Tree:
         os.mkdir(os.path.join(folder, "objects"))
         self.cflags, self.libs = package_flags("--cflags"), package_flags("--libs")
         self.sources = library_sources(folder)
+        self.stub = os.path.join(folder, "objects", "stub-driver.so")
+        self.stub_lock = threading.Lock()
         self.objects = {}  # source, relative: object
         self.needs = {}    # source, relative: the files it is made of
 
@@ -154,13 +157,26 @@ class Tree:
         parts = ("include", "lib") if source.startswith("lib/") else ("include", "tests", "lib")
         include = [f"-I{root}/{part}" for part in parts for root in roots]
         prefix = [f"-fmacro-prefix-map={root}/=" for root in roots]
-        code, said = run(["gcc", *FLAGS, *self.cflags, *include, *prefix, "-MMD", "-MF",
+        code, said = run(["gcc", *FLAGS, *self.defines(source), *self.cflags, *include, *prefix, "-MMD", "-MF",
                           ret + ".d", "-c", path, "-o", ret])
         if code != 0:
             raise Wrong(f"does not compile:\n{said}")
         with open(ret + ".d", encoding="utf-8") as file:
             files = file.read().replace("\\\n", " ").split(":", 1)[1].split()
         return {self.relative(file) for file in files}
+
+    def defines(self, source):
+        """What tests/opencl/meson.build gives its tests, the stub driver among it."""
+        if not source.startswith("tests/opencl/"):
+            return []
+        with self.stub_lock:
+            if not os.path.exists(self.stub):
+                sources = glob.glob(os.path.join(self.folder, "tests", "opencl", "stub", "*.c"))
+                code, said = run(["gcc", *FLAGS, "-shared", "-fPIC", "-fvisibility=hidden", "-pthread",
+                                  *sources, "-o", self.stub])
+                if code != 0:
+                    raise Wrong(f"the stub driver does not compile:\n{said}")
+        return [f'-DSTUB_DRIVER="{self.stub}"', f'-DPOCL_CACHE="{self.folder}/pocl-cache"']
 
     def object_of(self, source):
         """Made when it is first asked for; threads ask for different ones."""

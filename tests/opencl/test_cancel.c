@@ -29,6 +29,19 @@ TEST(a_command_that_waits_for_the_host_is_called_off)
     RIG_END(rig);
 }
 
+TEST(a_failing_dependency_of_a_dropped_command_counts_as_handled)
+{
+    struct rig rig = rig_of(loop);
+    vow_promise *up = vow_cl_write(rig.queue, part(rig.memory[0]), bytes_of('y'), VOW_AT_ONCE);
+    vow_unref(vow_cl_marker(rig.queue, VOW_AFTER(vow_ref(up))));
+    vow_poll(loop);
+    EQ_INT(stub->finish(1, CL_OUT_OF_RESOURCES), 1);
+    settle_all(loop);
+    EQ_INT(vow_state(up), VOW_REJECTED);
+    vow_unref(up);
+    RIG_END(rig);
+}
+
 TEST(a_command_under_way_runs_out_when_nobody_wants_it)
 {
     struct rig rig = rig_of(loop);
@@ -226,8 +239,8 @@ static int child(vow_loop *loop, struct rig *rig, vow_promise *pending, vow_cl_m
 {
     bool ok = all_is_refused(loop, rig, pending, event);
     vow_mark_handled(pending);
-    ok = vow_loop_after_fork(loop) == 0 && ok;
-    ok = vow_run(loop, pending, NULL) == VOW_EFORK && ok;
+    ok = vow_loop_after_fork(loop) == 0 && vow_poll(loop) >= 0 && ok;
+    ok = vow_state(pending) == VOW_REJECTED && is_forked(pending) && ok;
     vow_cl_map_unref(map);
     vow_cl_queue_unref(rig->queue);
     dump_coverage();

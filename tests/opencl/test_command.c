@@ -145,6 +145,8 @@ TEST(a_promise_of_the_host_that_fails_fails_what_waits_for_it_on_the_device)
     vow_mark_handled(q);
     vow_clock_advance(loop, 10);
     settle_all(loop);
+    EQ_INT(vow_state(p), VOW_REJECTED);
+    EQ_INT(vow_state(q), VOW_REJECTED);
     EQ_INT(vow_error_code(vow_error_of(p)), ETIMEDOUT);
     EQ_INT(vow_error_code(vow_error_of(q)), ETIMEDOUT);
     vow_unref(p);
@@ -298,6 +300,58 @@ TEST(any_command_can_be_put_in_by_a_function_of_the_programs)
     settle_all(loop);
     EQ_INT(calls, 3);
     EQ_FULFILLED(p);
+    RIG_END(rig);
+}
+
+/* What the driver forgets it keeps: at the end it is told to finish after all. */
+static void forget(void)
+{
+    stub->forget_dependants(true);
+    stub->calls(STUB_CALLS_NO_ERROR);
+}
+
+TEST(a_chain_that_the_driver_forgets_ends_at_one_look)
+{
+    struct rig rig = rig_of(loop);
+    int calls = 0;
+    forget();
+    vow_promise *p = vow_cl_write(rig.queue, part(rig.memory[0]), bytes_of('x'), VOW_AT_ONCE);
+    for (int i = 0; i < 3; i++)
+        p = vow_cl_enqueue(rig.queue, enqueue_marker, &calls, count_destroy, VOW_AFTER(p));
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(stub->finish(1, CL_OUT_OF_RESOURCES), 1);
+    EQ_INT(calls, 3);
+    vow_clock_advance(loop, 100); /* the write's end is found: all are rejected */
+    vow_clock_advance(loop, 100);
+    EQ_INT(calls, 6); /* the data of all three is back */
+    EQ_REJECTED(p, CL_OUT_OF_RESOURCES);
+    stub->forget_dependants(false);
+    settle_all(loop);
+    RIG_END(rig);
+}
+
+TEST(a_failure_after_a_minute_is_looked_after_soon)
+{
+    struct rig rig = rig_of(loop);
+    int calls = 0;
+    cl_event event = clCreateUserEvent(rig.context, NULL);
+    vow_promise *other = vow_cl_wait(loop, event);
+    vow_clock_advance(loop, 60500); /* looks are a second apart by now */
+    forget();
+    vow_resolver *r;
+    vow_promise *p = vow_cl_enqueue(rig.queue, enqueue_marker, &calls, count_destroy,
+                                    VOW_AFTER(vow_promise_new(loop, &r)));
+    vow_mark_handled(p);
+    vow_reject(r, vow_error_new(vow_errno_domain(), EIO, NULL));
+    vow_clock_advance(loop, 100);
+    EQ_INT(calls, 2);
+    vow_unref(p);
+    clSetUserEventStatus(event, CL_COMPLETE);
+    clReleaseEvent(event);
+    stub->forget_dependants(false);
+    settle_all(loop);
+    EQ_FULFILLED(other);
     RIG_END(rig);
 }
 

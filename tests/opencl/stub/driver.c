@@ -26,7 +26,7 @@
     *(ret) = CL_SUCCESS
 
 static struct _cl_platform_id platforms[2] = {{{&stub_dispatch, PLATFORM, 1, NULL}, "Stub"},
-                                              {{&stub_dispatch, PLATFORM, 1, NULL}, "Other"}};
+                                              {{&stub_dispatch, PLATFORM, 1, NULL}, "Second"}};
 static struct _cl_device_id devices[3] = {
     {{&stub_dispatch, DEVICE, 1, NULL}, "Stub GPU", CL_DEVICE_TYPE_GPU},
     {{&stub_dispatch, DEVICE, 1, NULL}, "Stub CPU", CL_DEVICE_TYPE_CPU},
