@@ -9,9 +9,11 @@
  *
  * Capacity 0 is a rendezvous: a send waits until its value is received. Senders and receivers
  * are served first come, first served. One that is cancelled or dropped while it waits has
- * sent and received nothing. A value whose promise has fulfilled is the promise's and goes with
- * it: where receives race each other, use vow_channel_select. Loop's thread only; other threads
- * come in by vow_post (remote.h).
+ * sent and received nothing. What was received, and nobody has seen when its promise is
+ * cancelled or dropped (no handler, no vow_await, vow_run or vow_peek), comes back and is
+ * received before what was sent after it, by who waits already, or else by the next. So a
+ * receive may be given a time limit, or race others, and loses nothing. Loop's thread only;
+ * other threads come in by vow_post (remote.h).
  */
 #ifndef VOW_CHANNEL_H
 #define VOW_CHANNEL_H
@@ -39,17 +41,20 @@ VOW_API const vow_type *vow_channel_type(void);
 #define vow_channel_send(ch, v) vow_channel_send_at(ch, v, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v,
                                                        const char *where);
-/* Fulfils with the next value, or the end when the channel is closed and empty. */
+/* Fulfils with the next value, or the end when the channel is closed and empty (a value that
+ * comes back after that is there for who asks again). */
 #define vow_channel_receive(ch) vow_channel_receive_at(ch, VOW_HERE)
 VOW_API VOW_NODISCARD vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where);
 /* Gives an array of all that could be received now, senders that wait included, and lets those
  * go on; ENOMEM as an error value, nothing received. */
 VOW_API VOW_NODISCARD vow_value vow_channel_drain(vow_channel *ch);
-VOW_API size_t vow_channel_count(const vow_channel *ch); /* in it now, without waiting senders */
+/* In it now, without waiting senders; more than its capacity when values have come back. */
+VOW_API size_t vow_channel_count(const vow_channel *ch);
 
 /* The sending end: what is in it, and what waits to be sent, can still be received. */
 VOW_API void vow_channel_close(vow_channel *ch);
-/* The receiving end: what is in it is released, sends are rejected with EPIPE. */
+/* The receiving end: what is in it is released, and what would come back; sends are rejected
+ * with EPIPE. */
 VOW_API void vow_channel_abort(vow_channel *ch);
 VOW_API bool vow_channel_is_closed(const vow_channel *ch);
 

@@ -50,9 +50,10 @@ VOW_API void vow_cache_drop(vow_cache *cache, const char *key);
 /* Objects that are dear to make (connections). take gives a loan: of an idle object, the one
  * that came back last, if it is younger than `idle_ms` since then (0: however old) and `check`
  * (may be NULL) gives true for it; else of a new one from `make`; and where `most` are out, when
- * one comes back, first come, first served. Those that fail the check are released. What make
- * fails with is the take's error. Keeps data, for
- * as long as anything is being taken. */
+ * one comes back, first come, first served. Those that fail the check are released, and those
+ * whose check is cancelled. What make fails with is the take's error. A take that is cancelled or
+ * dropped gives its place to the next, and its object back if it was ready. Keeps data, for as
+ * long as anything is being taken. */
 typedef struct vow_stock_policy {
     size_t most; /* 1 at least */
     uint64_t idle_ms;

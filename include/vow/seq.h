@@ -11,9 +11,10 @@
  * sets the pace. What takes a sequence owns it from then on; giving the last one back stops
  * everything before it: the source is destroyed, and with it what it waits for. An error ends a
  * sequence as its end does; who asks again gets the end. A next that is cancelled while it waits
- * leaves the sequence as it was: what stages hold is kept, and a function that was busy with a
- * value gets it again. (Only a value that has come, and whose handler has not run yet, goes with
- * it.) Users' functions are called from the queue. Loop's thread only.
+ * or before anybody has seen its value, leaves the sequence as it was: what stages hold is kept,
+ * a function that was busy with a value gets it again, a value that had come is the next one.
+ * (Only what the promise of a sequence of one's own has just fulfilled with may go with it.)
+ * Users' functions are called from the queue. Loop's thread only.
  *
  * Constructors give NULL without memory, having given back what they took, and take NULL for
  * that: what is built of it rejects with ENOMEM in the end.

@@ -10,7 +10,9 @@
  * So an error, a cancel, a time limit or a drop anywhere unlocks, also between the grant and
  * the handler that would have seen it: the next one gets it then. First come, first served:
  * one that asks for much is not overtaken by those who ask for little. A waiter that is
- * cancelled or dropped has consumed nothing and has left its place when that call returns.
+ * cancelled or dropped has consumed nothing and has left its place when that call returns; so
+ * has one that has fulfilled, and nobody has seen it: permits, tokens and notifications go to
+ * the next.
  *
  * All belong to the loop's thread; other threads come in by vow_post (remote.h) and call from
  * there. _new gives NULL without memory; _free takes NULL and returns NULL, rejects those who
@@ -79,7 +81,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_rwlock_acquire_at(vow_rwlock *l, bool wri
  * waits to be notified, acquires the same again behind others who wait for it, and fulfils
  * with the new permit. permit NULL: only waits, and fulfils with nothing. Look again at what
  * you waited for: others may have been there first. One that is cancelled holds nothing. A
- * notification whose receiver is cancelled or dropped before it was told wakes the next. */
+ * notification whose receiver is cancelled or dropped before it has seen it wakes the next. */
 typedef struct vow_condition vow_condition;
 VOW_API vow_condition *vow_condition_new(vow_loop *loop);
 VOW_API vow_condition *vow_condition_free(vow_condition *c);

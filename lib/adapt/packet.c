@@ -124,7 +124,8 @@ static void see(void *object)
     vow_dgram *home = p->home;
     p->home = NULL;
     vow_dgram_unref(home);
-    vow__seen_counted(vow_buf_value(p->buf));
+    vow_value bytes = vow_buf_value(p->buf);
+    vow__see(&bytes);
 }
 
 static void *ref(void *object) { return vow_packet_ref(object); }

@@ -9,9 +9,12 @@
 
 /* What c gets from its source s: the outcome, or the cancellation. _input borrows it,
  * _outcome takes it. */
-static vow_value borrow_input(const vow_promise *c, const vow_promise *s)
+static vow_value borrow_input(const vow_promise *c, vow_promise *s)
 {
-    return VOW_UNLIKELY(c->flags & F_CANCEL) ? vow__fail_ready(ECANCELED) : s->value;
+    if (VOW_UNLIKELY(c->flags & F_CANCEL))
+        return vow__fail_ready(ECANCELED);
+    vow__see(&s->value);
+    return s->value;
 }
 static vow_value take_input(const vow_promise *c, vow_promise *s)
 {
@@ -74,7 +77,6 @@ static void call(vow_loop *loop, vow_promise *c, vow_value in, vow_then_fn *ok, 
     loop->handlers++;
     c->flags &= (uint8_t)~F_CANCEL; /* from here on it means: cancel what is returned */
     c->source = NULL;
-    vow__seen(in);
     vow__user_begin(loop, c);
     vow__settle_by(loop, c, in, ok ? ok(in, c->data) : err(vow_as_error(in), c->data));
 }
@@ -196,7 +198,7 @@ static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
     else if (s->kind == K_REJECTED)
         vow__report_error(loop, vow_error_ref(vow_as_error(s->value)), c->site);
     else
-        vow__seen(s->value); /* thrown away on purpose */
+        vow__see(&s->value); /* thrown away on purpose */
     if (c->destroy)
         c->destroy(c->data);
     vow__user_end(loop, c); /* F_KEPT: it is wanted to its end */
@@ -206,8 +208,13 @@ static void end_detached(vow_loop *loop, vow_promise *c, vow_promise *s)
 /* Without a source it begins, or has let others go first. */
 static void go_on(vow_loop *loop, vow_promise *c, vow_promise *s)
 {
-    vow_value in = s || (c->flags & F_CANCEL) ? take_input(c, s) : vow_none();
-    vow__seen(in);
+    vow_value in = vow_none();
+    if (c->flags & F_CANCEL) {
+        in = vow__fail_ready(ECANCELED);
+    } else if (s) {
+        vow__see(&s->value);
+        in = vow__take_outcome(s);
+    }
     loop->alone = false; /* others that wait for s may stand behind c */
     vow__linear_go_on(loop, c, in);
 }

@@ -119,7 +119,7 @@ vow_value vow_peek(const vow_promise *p)
     vow__check(p, "vow_peek");
     if (p->kind != K_FULFILLED)
         return vow_none();
-    vow__seen(p->value);
+    vow__see(&((vow_promise *)p)->value);
     return p->value;
 }
 

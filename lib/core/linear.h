@@ -58,7 +58,7 @@ static inline bool vow__linear_take(vow_loop *loop, vow_promise *p, vow_value *r
     loop->handlers++;
     *ret = p->value;
     vow__give(loop, p);
-    vow__seen(*ret);
+    vow__see(ret);
     return true;
 }
 

@@ -83,7 +83,6 @@ static inline void end_straight(vow_loop *loop, vow_promise *p, vow_value v)
                    p->kind_flags == VOW__KF(K_FULFILLED, F_BUSY))) {
         vow__give(loop, p);
     } else {
-        vow__seen(v); /* p has held it since before the handler: not too late */
         p->flags &= (uint8_t)~F_BUSY;
         vow__drop_if_unwanted(loop, p);
     }
@@ -95,6 +94,7 @@ static inline void then_straight(vow_loop *loop, vow_promise *p, vow_promise *c)
     c->source = NULL;
     loop->handlers++;
     vow__user_begin(loop, c);
+    vow__see(&p->value);
     vow_value in = p->value, result = c->ok(in, c->data);
     if (VOW_LIKELY(vow__is_plain(result) && !loop->parked && (c->consumers || c->outside) &&
                    c->kind_flags == VOW__KF(K_THEN, 0))) {
@@ -132,8 +132,8 @@ static inline bool serve_straight(vow_loop *loop, vow_promise *p)
         loop->alone = !p->outside; /* else its value may go when the code has had its turn */
         vow_value in = p->value;
         if (VOW_UNLIKELY(!vow__is_plain(in))) {
+            vow__see(&p->value);
             in = vow__take_outcome(p);
-            vow__seen(in);
         }
         vow__linear_go_on(loop, c, in);
         end_straight(loop, p, p->value);

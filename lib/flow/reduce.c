@@ -18,7 +18,7 @@ static vow_value call(vow_promise *c, vow_value so_far, size_t index)
 {
     struct reduce *r = c->state;
     vow__loop_of(c)->handlers++;
-    vow__seen(so_far);
+    vow__see(&so_far);
     vow_value result = r->fn(so_far, index, r->data);
     if (vow__has_kind(result, VOW__SAME))
         return so_far;

@@ -121,7 +121,7 @@ static vow_value outcome_of(struct vow__event_loop *l, vow_promise *p, enum turn
     if (l->close_asked || l->free_asked)
         vow__close_now(l); /* settles p, too */
     if (vow__settled(p)) {
-        vow__seen(p->value);
+        vow__see(&p->value);
         return vow_keep(p->value);
     }
     if (l->stop || turned == BROKEN_OFF)

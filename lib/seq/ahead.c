@@ -15,6 +15,7 @@ struct branch {
 };
 
 struct ahead {
+    struct vow__part part; /* first */
     vow_loop *loop;
     size_t refs; /* the sequence's, and that of a call under way: it runs code of the user's */
     bool gone;   /* the sequence has; nothing is asked for any more */
@@ -72,7 +73,7 @@ static void pull_ahead(struct ahead *a);
 static void add(struct ahead *a, vow_value v)
 {
     if (a->waiters.first)
-        vow__waiter_call(a->waiters.first, v);
+        vow__waiter_call(a->waiters.first, vow__seq_ready(a->part.seq, v));
     else
         a->ring[(a->head + a->count++) % a->room] = v;
 }

@@ -49,10 +49,10 @@ static void input(vow_promise *c, uint64_t index, vow_value outcome)
         vow__combine_decide(c, outcome);
         return;
     }
+    vow__see(&outcome);
     if (index == PULL) {
         each->pulling = false;
         each->ended = vow_is_end(outcome);
-        vow__seen(outcome);
         going_on = each->ended || call(c, each, outcome);
     }
     vow__release(outcome);

@@ -5,32 +5,31 @@
 #include "seq/seq.h"
 #include "vow/timer.h"
 
-/* Channels: the sequence is the receiving end. */
-
-static vow_value channel_next(void *data) { return vow_promise_value(vow_channel_receive(data)); }
-
-static void leave_channel(void *data)
-{
-    vow_channel_abort(data);
-    vow_channel_unref(data);
-}
-
 /* What a source is made of, whichever. */
 struct source {
+    struct vow__part part; /* first */
     vow_loop *loop;
     vow_value array;
+    vow_channel *channel;
     vow_stream *stream;
     size_t most, index;
     uint64_t every, start; /* ns */
     bool at_end;
 };
 
+static void give_back(struct source *s)
+{
+    vow__release(s->array);
+    if (s->channel)
+        vow_channel_abort(s->channel);
+    vow_channel_unref(s->channel);
+    vow_stream_unref(s->stream);
+}
+
 static void free_source(void *data)
 {
-    struct source *s = data;
-    vow__release(s->array);
-    vow_stream_unref(s->stream);
-    vow__free(s);
+    give_back(data);
+    vow__free(data);
 }
 
 /* Takes what is in it. */
@@ -38,12 +37,18 @@ static vow_seq *new_source(struct source source, vow_step_fn *next)
 {
     struct source *s = vow__alloc(sizeof *s);
     if (!s) {
-        vow__release(source.array);
-        vow_stream_unref(source.stream);
+        give_back(&source);
         return NULL;
     }
     *s = source;
     return vow__seq_new(s->loop, next, s, free_source, NULL);
+}
+
+/* Channels: the sequence is the receiving end. */
+
+static vow_value channel_next(void *data)
+{
+    return vow_promise_value(vow_channel_receive(((struct source *)data)->channel));
 }
 
 static vow_value array_next(void *data)
@@ -58,7 +63,7 @@ static vow_value tick(vow_value v, void *data)
 {
     struct source *s = data;
     (void)v;
-    return vow_int((int64_t)s->index++);
+    return vow__seq_ready(s->part.seq, vow_int((int64_t)s->index++));
 }
 
 static vow_value interval_next(void *data)
@@ -76,22 +81,23 @@ static vow_value interval_next(void *data)
 
 static vow_value end_if_empty(vow_value v, void *data)
 {
-    (void)data;
-    return vow_buf_size(vow_buf_of(v)) == 0 ? vow_end() : VOW_SAME;
+    struct source *s = data;
+    bool empty = vow_buf_size(vow_buf_of(v)) == 0;
+    return empty ? vow_end() : vow__seq_ready(s->part.seq, vow_keep(v));
 }
 
 static vow_value chunks_next(void *data)
 {
     struct source *s = data;
-    return vow_promise_value(vow_then(vow_stream_read(s->stream, s->most), end_if_empty, NULL));
+    return vow_promise_value(vow_then(vow_stream_read(s->stream, s->most), end_if_empty, s));
 }
 
 static vow_value without_newline(vow_value v, void *data)
 {
+    struct source *s = data;
     vow_buf *line = vow_buf_of(v);
-    (void)data;
     vow_buf *cut = vow_buf_slice(line, 0, vow_buf_size(line) - 1);
-    return cut ? vow_buf_value(cut) : vow__fail_ready(ENOMEM);
+    return vow__seq_ready(s->part.seq, vow_buf_value(cut)); /* NULL: ENOMEM */
 }
 
 /* The end of the stream inside a line: what is there is the last one. Should it have been a
@@ -102,7 +108,7 @@ static vow_value last_line(const vow_error *e, void *data)
     if (!vow_error_is(e, vow_errno_domain(), ECONNRESET))
         return vow_rethrow(e);
     s->at_end = true;
-    return vow_promise_value(vow_then(vow_stream_read(s->stream, s->most), end_if_empty, NULL));
+    return vow_promise_value(vow_then(vow_stream_read(s->stream, s->most), end_if_empty, s));
 }
 
 static vow_value lines_next(void *data)
@@ -116,7 +122,7 @@ static vow_value lines_next(void *data)
 
 vow_seq *vow_seq_of_channel(vow_loop *loop, vow_channel *ch)
 {
-    return vow__seq_new(loop, channel_next, ch, leave_channel, NULL);
+    return new_source((struct source){.loop = loop, .channel = ch}, channel_next);
 }
 
 vow_seq *vow_seq_of_array(vow_loop *loop, vow_value v)

@@ -6,6 +6,7 @@
 #include "seq/seq.h"
 
 struct stage {
+    struct vow__part part; /* first */
     vow_loop *loop;
     vow_seq *from;
     vow_then_fn *fn;
@@ -58,7 +59,15 @@ static void let_held_go(struct stage *s)
 static vow_value apply(struct stage *s)
 {
     vow_value r = s->fn(s->held, s->data);
-    return vow__has_kind(r, VOW__SAME) ? vow_keep(s->held) : r;
+    return vow__has_kind(r, VOW__SAME) ? vow_keep(s->held) : vow__seq_adopt(s->part.seq, r);
+}
+
+/* What comes of the value that is held. */
+static vow_value put_in_its_place(struct stage *s, vow_value v)
+{
+    vow_value ready = vow__seq_ready(s->part.seq, v);
+    let_held_go(s);
+    return ready;
 }
 
 static vow_value take_hold(struct stage *s, vow_value v)
@@ -73,9 +82,7 @@ static vow_value take_hold(struct stage *s, vow_value v)
 static vow_value mapped(vow_value v, void *data)
 {
     const vow_error *e = vow_as_error(v);
-    if (!e || !vow__is_cancel(e))
-        let_held_go(data);
-    return VOW_SAME;
+    return e && vow__is_cancel(e) ? VOW_SAME : put_in_its_place(data, vow_keep(v));
 }
 
 static vow_value map_held(struct stage *s)
@@ -83,8 +90,7 @@ static vow_value map_held(struct stage *s)
     vow_value r = apply(s);
     if (vow__has_kind(r, VOW__PROMISE))
         return vow_promise_value(vow_handle_at(r.as.p, mapped, s, NULL, s->where));
-    let_held_go(s);
-    return r;
+    return put_in_its_place(s, r);
 }
 
 static vow_value map_value(vow_value v, void *data)
@@ -123,19 +129,16 @@ static vow_value judge(struct stage *s, vow_value verdict)
         let_held_go(s);
         return pull(s, filter_value);
     }
-    vow_value passes = s->held;
-    s->held = vow_none();
-    s->busy = false;
-    return passes;
+    return put_in_its_place(s, vow_keep(s->held));
 }
 
 static vow_value judged(vow_value v, void *data) { return judge(data, v); }
 
 static vow_value not_judged(const vow_error *e, void *data)
 {
-    if (!vow__is_cancel(e))
-        let_held_go(data);
-    return vow_rethrow(e);
+    if (vow__is_cancel(e))
+        return vow_rethrow(e);
+    return put_in_its_place(data, vow_error_value(vow_error_ref(e)));
 }
 
 static vow_value filter_held(struct stage *s)
@@ -145,8 +148,7 @@ static vow_value filter_held(struct stage *s)
         return vow_promise_value(vow_then_catch_at(r.as.p, judged, not_judged, s, NULL, s->where));
     if (!vow__has_kind(r, VOW__ERROR))
         return judge(s, r);
-    let_held_go(s);
-    return r;
+    return put_in_its_place(s, r);
 }
 
 static vow_value filter_value(vow_value v, void *data)
@@ -202,9 +204,12 @@ vow_seq *vow_seq_filter_at(vow_seq *seq, vow_then_fn *fn, void *data, vow_destro
 static vow_value took(vow_value v, void *data)
 {
     struct stage *s = data;
-    if (!vow_is_end(v) && ++s->count == s->n)
+    if (vow_is_end(v))
+        return VOW_SAME;
+    vow_value ready = vow__seq_ready(s->part.seq, vow_keep(v));
+    if (++s->count == s->n)
         s->from = vow_seq_unref(s->from);
-    return VOW_SAME;
+    return ready;
 }
 
 static vow_value take_next(void *data)
@@ -233,7 +238,7 @@ static vow_value give_chunk(struct stage *s)
     s->held = vow_none();
     s->busy = false;
     s->count = 0;
-    return chunk;
+    return vow__seq_ready(s->part.seq, chunk);
 }
 
 /* The end or an error comes behind what there was before it. */

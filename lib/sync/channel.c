@@ -12,19 +12,42 @@ bool vow_is_end(vow_value v) { return v.type == &end_type; }
 
 VOW_TYPE_DEFINE(vow_channel, vow_channel, vow_channel_ref, vow_channel_unref)
 
-/* A sender is told nothing, a receiver gets v. */
-static void call(struct vow__waiter *w, vow_value v)
+vow_value vow__channel_pack(vow_channel *ch, struct vow__waiter *w, vow_value v)
+{
+    if (vow__has_kind(v, VOW__PARCEL) || vow_is_end(v) || vow__is_thenable(v)) {
+        vow__waiter_free(w);
+        return v;
+    }
+    ch->uses++;
+    return vow__parcel_send(&ch->home, w, v, ch->received++);
+}
+
+/* Both call somebody who waits. */
+static void call_receiver(vow_channel *ch, struct vow__waiter *w, vow_value v)
+{
+    if (w->n) {
+        vow__select_called(w, ch, v);
+    } else {
+        vow_resolver *r = vow__waiter_take(w);
+        vow_resolve(r, vow__channel_pack(ch, w, v));
+    }
+}
+
+/* v: nothing, or why it cannot send. */
+static void call_sender(struct vow__waiter *w, vow_value v)
 {
     if (w->n)
-        vow__select_called(w, v);
+        vow__select_called(w, NULL, v);
     else
         vow__waiter_call(w, v);
 }
 
 void vow__channel_tell(struct vow__told told)
 {
-    if (told.waiter)
-        call(told.waiter, told.value);
+    if (told.waiter && told.channel)
+        call_receiver(told.channel, told.waiter, told.value);
+    else if (told.waiter)
+        call_sender(told.waiter, told.value);
 }
 
 /* One that a destructor has dropped leaves when the outermost drop returns: until then it is
@@ -61,7 +84,7 @@ static vow_value pop(vow_channel *ch)
 
 bool vow__channel_put(vow_channel *ch, vow_value v, struct vow__told *ret)
 {
-    *ret = (struct vow__told){first(&ch->receivers), v};
+    *ret = (struct vow__told){first(&ch->receivers), ch, v};
     if (!ret->waiter && ch->count == ch->capacity)
         return false;
     if (!ret->waiter)
@@ -69,11 +92,14 @@ bool vow__channel_put(vow_channel *ch, vow_value v, struct vow__told *ret)
     return true;
 }
 
-bool vow__channel_take(vow_channel *ch, vow_value *v, struct vow__told *ret)
+bool vow__channel_take(vow_channel *ch, struct vow__waiter *w, vow_value *v, struct vow__told *ret)
 {
-    struct vow__waiter *sender = first(&ch->senders);
-    *ret = (struct vow__told){sender, vow_none()};
-    if (ch->count > 0) {
+    struct vow__parcel *back = vow__parcels_take(&ch->back);
+    struct vow__waiter *sender = back ? NULL : first(&ch->senders);
+    *ret = (struct vow__told){sender, NULL, vow_none()};
+    if (VOW_UNLIKELY(back)) {
+        *v = vow__parcel_again(back);
+    } else if (ch->count > 0) {
         *v = pop(ch);
         if (sender)
             push(ch, take_value(sender));
@@ -84,12 +110,41 @@ bool vow__channel_take(vow_channel *ch, vow_value *v, struct vow__told *ret)
     } else {
         return false;
     }
+    if (w)
+        *v = vow__channel_pack(ch, w, *v);
     return true;
 }
 
 vow_value vow__channel_broken(const char *where)
 {
     return vow_fail_at(where, vow_errno_domain(), EPIPE, "the channel is closed");
+}
+
+static void end_use(vow_channel *ch)
+{
+    if (--ch->uses == 0)
+        vow__free(ch);
+}
+
+static void parcel_seen(struct vow__parcel_home *home) { end_use((vow_channel *)home); }
+
+static void release_parcel(vow_channel *ch, struct vow__parcel *parcel)
+{
+    vow_value v = vow__parcel_open(parcel);
+    end_use(ch);
+    vow__release(v);
+}
+
+static void parcel_back(struct vow__parcel_home *home, struct vow__parcel *parcel)
+{
+    vow_channel *ch = (vow_channel *)home;
+    struct vow__waiter *receiver = first(&ch->receivers);
+    if (ch->aborted)
+        release_parcel(ch, parcel);
+    else if (receiver)
+        call_receiver(ch, receiver, vow__parcel_again(parcel));
+    else
+        vow__parcels_add(&ch->back, parcel);
 }
 
 vow_channel *vow_channel_new(vow_loop *loop, size_t capacity)
@@ -100,7 +155,11 @@ vow_channel *vow_channel_new(vow_loop *loop, size_t capacity)
     vow_channel *ch = vow__alloc(sizeof *ch + capacity * sizeof(vow_value));
     if (!ch)
         return NULL;
-    *ch = (vow_channel){.loop = loop, .refs = 1, .capacity = capacity};
+    *ch = (vow_channel){.home = {parcel_seen, parcel_back},
+                        .loop = loop,
+                        .refs = 1,
+                        .uses = 1,
+                        .capacity = capacity};
     return ch;
 }
 
@@ -110,21 +169,12 @@ vow_channel *vow_channel_ref(vow_channel *ch)
     return ch;
 }
 
-/* A reference that is not the program's. */
-static void let_go(vow_channel *ch)
-{
-    if (--ch->refs == 0)
-        vow__free(ch);
-}
-
-/* Aborted while it still has its reference: what is released may look at it. */
 vow_channel *vow_channel_unref(vow_channel *ch)
 {
-    if (!ch)
+    if (!ch || --ch->refs > 0)
         return NULL;
-    if (ch->refs == 1)
-        vow_channel_abort(ch);
-    let_go(ch);
+    vow_channel_abort(ch);
+    end_use(ch);
     return NULL;
 }
 
@@ -163,18 +213,16 @@ vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where
 vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where)
 {
     vow_value v;
-    vow_resolver *r;
-    vow__check_loop(ch->loop, "vow_channel_receive");
-    vow_promise *p = vow_promise_new_at(ch->loop, &r, where);
-    if (VOW_UNLIKELY(vow__settled(p)))
-        return p;
+    vow_loop *loop = ch->loop;
+    vow__check_loop(loop, "vow_channel_receive");
+    struct vow__waiter *w = vow__waiter_new(loop, where);
+    if (VOW_UNLIKELY(!w))
+        return vow__refuse(loop, NULL, NULL, NULL);
     struct vow__told told;
-    if (vow__channel_take(ch, &v, &told)) {
-        vow_resolve(r, v);
-        vow__channel_tell(told);
-    } else {
-        vow__wait_with(&ch->receivers, r, vow_none());
-    }
+    if (!vow__channel_take(ch, w, &v, &told))
+        return vow__wait_in(&ch->receivers, w, where);
+    vow_promise *p = vow_resolved_at(loop, v, where);
+    vow__channel_tell(told);
     return p;
 }
 
@@ -191,22 +239,23 @@ static size_t count_senders(const vow_channel *ch)
 vow_value vow_channel_drain(vow_channel *ch)
 {
     vow__check_loop(ch->loop, "vow_channel_drain");
-    size_t most = ch->count + count_senders(ch), n = 0;
+    size_t most = vow_channel_count(ch) + count_senders(ch), n = 0;
     vow_value array = vow__array_new(most), v;
     if (vow_is_none(array))
         return vow__fail_ready(ENOMEM);
     struct vow__told told;
-    ch->refs++;
-    while (n < most && vow__channel_take(ch, &v, &told) && !vow_is_end(v)) {
+    ch->uses++;
+    while (n < most && vow__channel_take(ch, NULL, &v, &told) && !vow_is_end(v)) {
+        vow__see(&v);
         vow__array_put(array, n++, v);
         vow__channel_tell(told);
     }
     ((vow__array *)array.as.p)->size = n;
-    let_go(ch);
+    end_use(ch);
     return array;
 }
 
-size_t vow_channel_count(const vow_channel *ch) { return ch->count; }
+size_t vow_channel_count(const vow_channel *ch) { return ch->count + ch->back.count; }
 bool vow_channel_is_closed(const vow_channel *ch) { return ch->closed; }
 
 /* The loop may have gone before its channels: it is looked at only when somebody waits. */
@@ -215,23 +264,27 @@ void vow_channel_close(vow_channel *ch)
     if (ch->receivers.first || ch->senders.first)
         vow__check_loop(ch->loop, "vow_channel_close or _abort");
     ch->closed = true;
-    ch->refs++;
+    ch->uses++;
     while (ch->receivers.first)
-        call(ch->receivers.first, vow_end());
-    let_go(ch);
+        call_receiver(ch, ch->receivers.first, vow_end());
+    end_use(ch);
 }
 
 void vow_channel_abort(vow_channel *ch)
 {
-    ch->refs++;
+    ch->uses++;
+    ch->aborted = true;
     vow_channel_close(ch);
     while (ch->senders.first) {
         struct vow__waiter *w = ch->senders.first;
         vow_value v = take_value(w);
-        call(w, vow__channel_broken(NULL));
+        call_sender(w, vow__channel_broken(NULL));
         vow__release(v);
     }
+    struct vow__parcel *back;
+    while ((back = vow__parcels_take(&ch->back)) != NULL)
+        release_parcel(ch, back);
     while (ch->count > 0)
         vow__release(pop(ch));
-    let_go(ch);
+    end_use(ch);
 }

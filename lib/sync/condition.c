@@ -2,15 +2,19 @@
  *
  * sync/condition.c - conditions and flags. A waiter of a condition whose permit is to come
  * back knows its gate (value.as.p), and when it is notified and moves over to the gate's
- * queue, its condition: whoever ends there unseen passes the notification on. Both are
- * references.
+ * queue, its condition: whoever ends there unseen passes the notification on. One without a
+ * permit is told in a parcel, for the same. All are references.
  */
+#include <stddef.h>
+
 #include "base/mem.h"
+#include "scope/parcel.h"
 #include "sync/gate.h"
 #include "value/error.h"
 
 struct vow_condition {
     struct vow__queue waiters; /* first: found by the queue */
+    struct vow__parcel_home home;
     vow_loop *loop;
     size_t refs;
 };
@@ -22,6 +26,25 @@ static void left(struct vow__queue *queue, struct vow__waiter *w)
         vow__gate_unref(w->value.as.p);
 }
 
+void vow__condition_unref(vow_condition *c)
+{
+    if (--c->refs == 0)
+        vow__free(c);
+}
+
+static vow_condition *of_home(struct vow__parcel_home *home)
+{
+    return (vow_condition *)((char *)home - offsetof(vow_condition, home));
+}
+
+static void told(struct vow__parcel_home *home) { vow__condition_unref(of_home(home)); }
+
+static void not_told(struct vow__parcel_home *home, struct vow__parcel *parcel)
+{
+    vow__release(vow__parcel_open(parcel));
+    vow__condition_pass_on(of_home(home));
+}
+
 vow_condition *vow_condition_new(vow_loop *loop)
 {
     vow__check_loop(loop, "vow_condition_new");
@@ -29,15 +52,10 @@ vow_condition *vow_condition_new(vow_loop *loop)
     if (!c)
         return NULL;
     c->waiters.left = left;
+    c->home = (struct vow__parcel_home){told, not_told};
     c->loop = loop;
     c->refs = 1;
     return c;
-}
-
-void vow__condition_unref(vow_condition *c)
-{
-    if (--c->refs == 0)
-        vow__free(c);
 }
 
 /* The waiter goes on with this, without having been notified. */
@@ -64,7 +82,9 @@ static void notify(vow_condition *c, struct vow__waiter *w)
 {
     struct vow__gate *gate = w->value.as.p;
     if (!gate) {
-        vow__waiter_call(w, vow_none());
+        vow_resolver *r = vow__waiter_take(w);
+        c->refs++;
+        vow_resolve(r, vow__parcel_send(&c->home, w, vow_none(), 0));
         return;
     }
     if (gate->closed) {

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
  * sync/rate.c - a token bucket. What is in it is counted in nanoseconds of dripping, so that
- * nothing is rounded away. One timer stands for the first waiter. When that one leaves, the
- * timer is cancelled, and its handler sees to the next from the queue: a stop hook must not
- * allocate.
+ * nothing is rounded away. One timer stands for the first waiter. When that one leaves, or tokens
+ * come back that nobody has seen, the timer is cancelled, and its handler sees to the next from
+ * the queue: a stop hook must not allocate.
  */
 #include "base/mem.h"
-#include "scope/waiters.h"
+#include "scope/parcel.h"
 #include "value/error.h"
 #include "vow/sync.h"
 #include "vow/timer.h"
 
 struct vow_rate {
     struct vow__queue waiters; /* first: found by the queue. n: in nanoseconds */
+    struct vow__parcel_home home;
     vow_loop *loop;
+    size_t uses; /* the program's and parcels' */
+    bool freed;
     uint64_t each, full;  /* a token, and the whole bucket, in nanoseconds */
     uint64_t level, then; /* how full it was at that time */
     vow_promise *timer;   /* pending while somebody waits */
@@ -30,8 +33,11 @@ static void let_in(vow_rate *r)
 {
     struct vow__waiter *w;
     while ((w = r->waiters.first) != NULL && w->n <= r->level) {
-        r->level -= w->n;
-        vow__waiter_call(w, vow_none());
+        uint64_t n = w->n;
+        vow_resolver *resolver = vow__waiter_take(w);
+        r->level -= n;
+        r->uses++;
+        vow_resolve(resolver, vow__parcel_send(&r->home, w, vow_none(), n));
     }
 }
 
@@ -74,6 +80,34 @@ static void left(struct vow__queue *queue, struct vow__waiter *w)
         vow_cancel(r->timer);
 }
 
+static void end_use(vow_rate *r)
+{
+    if (--r->uses == 0)
+        vow__free(r);
+}
+
+static vow_rate *of_home(struct vow__parcel_home *home)
+{
+    return (vow_rate *)((char *)home - offsetof(vow_rate, home));
+}
+
+static void tokens_seen(struct vow__parcel_home *home) { end_use(of_home(home)); }
+
+static void tokens_back(struct vow__parcel_home *home, struct vow__parcel *parcel)
+{
+    vow_rate *r = of_home(home);
+    uint64_t n = parcel->n;
+    vow__release(vow__parcel_open(parcel));
+    if (!r->freed) {
+        fill(r);
+        r->level = n < r->full - r->level ? r->level + n : r->full;
+        let_in(r);
+        if (r->timer)
+            vow_cancel(r->timer);
+    }
+    end_use(r);
+}
+
 vow_rate *vow_rate_new(vow_loop *loop, uint64_t tokens, uint64_t ms, uint64_t burst)
 {
     const uint64_t most = UINT64_MAX / 4;
@@ -84,6 +118,8 @@ vow_rate *vow_rate_new(vow_loop *loop, uint64_t tokens, uint64_t ms, uint64_t bu
         return NULL;
     uint64_t span = ms < most / 1000000 ? ms * 1000000 : most;
     r->waiters.left = left;
+    r->home = (struct vow__parcel_home){tokens_seen, tokens_back};
+    r->uses = 1;
     r->loop = loop;
     r->each = span / tokens ? span / tokens : 1;
     r->full = r->level = burst < most / r->each ? burst * r->each : most;
@@ -98,7 +134,8 @@ vow_rate *vow_rate_free(vow_rate *r)
     r->timer = vow_unref(r->timer);
     vow__waiters_call_all(&r->waiters, vow_fail_at(NULL, vow_errno_domain(), ESHUTDOWN,
                                                    "the rate limiter was freed"));
-    vow__free(r);
+    r->freed = true;
+    end_use(r);
     return NULL;
 }
 

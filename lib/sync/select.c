@@ -11,7 +11,7 @@ struct group {
     vow_resolver *resolver;
     vow_value result; /* an array of two */
     size_t n;
-    struct vow__waiter *waiters[]; /* by case */
+    struct vow__waiter *waiters[]; /* by case; NULL: has become a parcel */
 };
 
 static void fill(vow_value result, size_t index, vow_value v)
@@ -23,7 +23,7 @@ static void fill(vow_value result, size_t index, vow_value v)
 static void leave_queues(struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
-        if (g->waiters[i]->queue)
+        if (g->waiters[i] && g->waiters[i]->queue)
             vow__waiter_take(g->waiters[i]);
 }
 
@@ -31,6 +31,8 @@ static void leave_queues(struct group *g)
 static void end_group(struct group *g)
 {
     for (size_t i = 0; i < g->n; i++) {
+        if (!g->waiters[i])
+            continue;
         vow_value value = g->waiters[i]->value;
         vow__waiter_free(g->waiters[i]);
         vow__release(value);
@@ -39,16 +41,21 @@ static void end_group(struct group *g)
     vow__free(g);
 }
 
-void vow__select_called(struct vow__waiter *w, vow_value v)
+void vow__select_called(struct vow__waiter *w, vow_channel *ch, vow_value v)
 {
     struct group *g = w->group;
     vow_value result = v;
+    size_t index = (size_t)w->n - 1;
+    leave_queues(g);
+    if (ch) {
+        g->waiters[index] = NULL;
+        v = vow__channel_pack(ch, w, v);
+    }
     if (!vow__has_kind(v, VOW__ERROR)) {
-        fill(g->result, (size_t)w->n - 1, v);
+        fill(g->result, index, v);
         result = g->result;
         g->result = vow_none();
     }
-    leave_queues(g);
     vow_resolve(g->resolver, result);
     end_group(g);
 }
@@ -65,12 +72,16 @@ static void stop(void *group)
 }
 
 /* True: the case is done, or can never be, and *ret says what came of it. */
-static bool try_case(vow_channel_case *c, vow_value *ret, struct vow__told *told, const char *where)
+static bool try_case(vow_channel_case *c, struct vow__waiter **w, vow_value *ret,
+                     struct vow__told *told, const char *where)
 {
-    if (!c->send)
-        return vow__channel_take(c->channel, ret, told);
+    *told = (struct vow__told){NULL, NULL, vow_none()};
+    if (!c->send) {
+        bool received = vow__channel_take(c->channel, *w, ret, told);
+        *w = received ? NULL : *w;
+        return received;
+    }
     bool error = vow__has_kind(c->value, VOW__ERROR);
-    *told = (struct vow__told){NULL, vow_none()};
     *ret = error ? c->value : c->channel->closed ? vow__channel_broken(where) : vow_none();
     bool done = error || (!c->channel->closed && vow__channel_put(c->channel, c->value, told));
     if (done)
@@ -128,7 +139,7 @@ static void do_or_wait(struct group *g, vow_channel_case *cases, const char *whe
     vow_value v;
     struct vow__told told;
     for (size_t i = 0; i < g->n; i++) {
-        if (!try_case(&cases[i], &v, &told, where))
+        if (!try_case(&cases[i], &g->waiters[i], &v, &told, where))
             continue;
         if (!vow__has_kind(v, VOW__ERROR)) {
             fill(g->result, i, v);

@@ -46,9 +46,15 @@ vow_value vow__array_new(size_t n)
         return vow_none();
     a->count = 1;
     a->size = n;
-    a->seen = false;
+    a->seen = a->parcels = false;
     memset(a->items, 0, n * sizeof *a->items); /* vow_none() */
     return (vow_value){.type = &vow__array_type, .as.p = a};
+}
+
+static bool has_parcels(vow_value v)
+{
+    return v.type->kind == VOW__PARCEL ||
+           (v.type == &vow__array_type && ((const vow__array *)v.as.p)->parcels);
 }
 
 void vow__array_put(vow_value array, size_t index, vow_value v)
@@ -59,7 +65,33 @@ void vow__array_put(vow_value array, size_t index, vow_value v)
     VOW_CHECK(index < a->size, "vow__array_put: index %zu of %zu", index, a->size);
     old = a->items[index];
     a->items[index] = v;
+    if (vow__is_counted(v) && has_parcels(v))
+        a->parcels = true;
     vow__release(old);
+}
+
+/* Arrays in it that have parcels, too: no recursion, `next` is for the dead otherwise. */
+void vow__see_array(vow__array *a)
+{
+    vow__array *list = a->parcels ? a : NULL;
+
+    a->seen = true;
+    a->next = NULL;
+    while ((a = list) != NULL) {
+        list = a->next;
+        a->parcels = false;
+        for (size_t i = 0; i < a->size; i++) {
+            vow_value *at = &a->items[i];
+            if (vow__has_kind(*at, VOW__PARCEL)) {
+                vow__see_counted(at);
+            } else if (vow__is_counted(*at) && has_parcels(*at)) {
+                vow__array *inner = at->as.p;
+                inner->seen = true;
+                inner->next = list;
+                list = inner;
+            }
+        }
+    }
 }
 
 vow_value vow_array(size_t n, vow_value *items)

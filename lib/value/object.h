@@ -30,6 +30,9 @@ struct vow_error {
     bool reserved; /* belongs to the reserve (ready.c), not to the heap      */
 };
 
+/* The program gets it: its elements count as seen, and none is a parcel. */
+void vow__see_array(struct vow__array *array);
+
 extern const vow_type vow__array_type, vow__error_type, vow__text_type, vow__literal_type;
 
 /* Destroy what lost its last reference. */

@@ -60,7 +60,7 @@ static void bury_array(struct dead *dead, vow__array *a)
         if (vow__is_plain(a->items[i]))
             continue;
         if (a->seen)
-            vow__seen(a->items[i]);
+            vow__see(&a->items[i]);
         let_go(dead, a->items[i]);
     }
     vow__free(a);

@@ -12,17 +12,23 @@
 enum {
     VOW__COUNTED = 0,
     VOW__HOMING = 1, /* the type is a vow__homing_type */
-    VOW__ERROR = 2,
-    VOW__PROMISE = 3,
-    VOW__SAME = 4,
-    VOW__AGAIN = 5,
-    VOW__SCALAR = 6
+    VOW__PARCEL = 2, /* the type is a vow__parcel_type */
+    VOW__ERROR = 3,
+    VOW__PROMISE = 4,
+    VOW__SAME = 5,
+    VOW__AGAIN = 6,
+    VOW__SCALAR = 7
 };
 
 /* none (type NULL), scalars and VOW_AGAIN need no care. */
 static inline bool vow__is_plain(vow_value v)
 {
     return v.type == NULL || v.type->kind >= VOW__AGAIN;
+}
+/* A foreign object, whose outcome is what counts. */
+static inline bool vow__is_thenable(vow_value v)
+{
+    return v.type != NULL && v.type->kind == VOW__COUNTED && v.type->then != NULL;
 }
 /* Does it hold a reference? False for none, scalars, VOW_SAME and VOW_AGAIN. */
 static inline bool vow__is_counted(vow_value v)
@@ -51,13 +57,20 @@ struct vow__homing_type {
     void (*seen)(void *object);
 };
 
-/* The program gets v (a handler, vow_run, vow_peek), or has asked for it to be thrown away:
- * it does not go back where it came from (buf.h) any more. */
-void vow__seen_counted(vow_value v);
-static inline void vow__seen(vow_value v)
+/* Values of any type that do so, each in a counted parcel (scope/parcel.h): no program ever
+ * sees one, but what is in it. */
+struct vow__parcel_type {
+    vow_type type;                  /* first */
+    vow_value (*open)(void *parcel); /* takes a reference */
+};
+
+/* The program gets *v (a handler, vow_run, vow_peek), or has asked for it to be thrown away:
+ * it does not go back where it came from (buf.h) any more, and is no parcel. */
+void vow__see_counted(vow_value *v);
+static inline void vow__see(vow_value *v)
 {
-    if (vow__is_counted(v))
-        vow__seen_counted(v);
+    if (vow__is_counted(*v))
+        vow__see_counted(v);
 }
 
 /* How promises inside values are referenced and dropped: defined in core/, so that this
@@ -70,6 +83,7 @@ typedef struct vow__array {
     size_t size;
     struct vow__array *next; /* in the list of dead ones */
     bool seen;               /* its elements count as seen   */
+    bool parcels;            /* not seen, and one of its elements is one, or has one */
     vow_value items[];       /* owned                    */
 } vow__array;
 

@@ -2,7 +2,8 @@
  *
  * channel.c - the model's channels. Who waits is a source with a list of cases, each of which
  * would do: one case for a send or a receive, several for a select. It stands in a list of the
- * channel's for each; the value to be sent is the case's.
+ * channel's for each; the value to be sent is the case's. What is received leaves in a parcel,
+ * which comes back when nobody has seen it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ void m_free_channels(struct model *m)
         struct m_channel *ch = m->channels;
         m->channels = ch->next;
         free(ch->ring.at);
+        free(ch->back.at);
         free(ch->senders.at);
         free(ch->receivers.at);
         free(ch);
@@ -116,11 +118,31 @@ static struct m_value take_value(struct m_channel *ch, struct m_promise *p)
     return v;
 }
 
+struct m_value m_parcel(struct model *m, struct m_value v)
+{
+    struct m_value parcel = m_box(m, M_PARCEL, 0);
+    m->live++; /* a line, which was a waiter's */
+    parcel.object->payload = v;
+    return parcel;
+}
+
+static struct m_value pack(struct model *m, struct m_channel *ch, struct m_value v)
+{
+    if (v.type == M_PARCEL || v.type == M_END || v.type == M_THENABLE)
+        return v;
+    struct m_value parcel = m_parcel(m, v);
+    parcel.object->home = ch;
+    parcel.object->serial = ch->received++;
+    return parcel;
+}
+
 /* p gets v. Code of the host's may run for what its other cases would have sent. */
 static void call(struct model *m, struct m_list *list, struct m_promise *p, struct m_value v)
 {
     size_t n, index = case_in(p, list);
     struct m_case *cases = leave(m, p, &n);
+    if (!cases[index].send)
+        v = pack(m, cases[index].channel, v);
     done(m, p, p->select, index, v);
     release_values(m, n, cases);
     free(cases);
@@ -158,15 +180,59 @@ static struct m_value shift(struct m_values *values)
     return v;
 }
 
-/* What is in it comes first; a sender then has room. */
-static bool take(struct m_channel *ch, struct m_value *v, struct told *told)
+static void release_parcel(struct model *m, struct m_object *parcel)
 {
+    struct m_value v = parcel->payload;
+    m->live--;
+    free(parcel);
+    m_release(m, v);
+}
+
+static void put_back(struct m_values *back, struct m_value parcel)
+{
+    size_t at = back->n;
+    m_append(back, parcel);
+    for (; at > 0 && back->at[at - 1].object->serial > parcel.object->serial; at--)
+        back->at[at] = back->at[at - 1];
+    back->at[at] = parcel;
+}
+
+void m_parcel_gone(struct model *m, struct m_value parcel)
+{
+    struct m_channel *home = parcel.object->home;
+    struct m_condition *told_by = parcel.object->turn.told_by;
+    struct m_promise *receiver = home ? first(&home->receivers) : NULL;
+    parcel.object->refs = 1;
+    if (told_by) {
+        release_parcel(m, parcel.object);
+        m_notify_next(m, told_by);
+        return;
+    }
+    if (!home || home->aborted)
+        release_parcel(m, parcel.object);
+    else if (receiver)
+        call(m, &home->receivers, receiver, parcel);
+    else
+        put_back(&home->back, parcel);
+}
+
+/* What is back, or in it, comes first; a sender then has room. */
+static bool take(struct model *m, struct m_channel *ch, bool packed, struct m_value *v,
+                 struct told *told)
+{
+    *told = (struct told){.p = NULL};
+    if (ch->back.n > 0) {
+        *v = shift(&ch->back);
+        return true;
+    }
     *told = (struct told){&ch->senders, first(&ch->senders), m_none()};
     if (told->p)
         m_append(&ch->ring, take_value(ch, told->p));
     if (ch->ring.n == 0)
         return false;
     *v = shift(&ch->ring);
+    if (packed)
+        *v = pack(m, ch, *v);
     return true;
 }
 
@@ -177,7 +243,7 @@ static bool try_case(struct model *m, struct m_case *c, struct m_value *v, struc
     *told = (struct told){.p = NULL};
     *v = (struct m_value){.type = M_END};
     if (!c->send)
-        return take(c->channel, v, told) || c->channel->closed;
+        return take(m, c->channel, true, v, told) || c->channel->closed;
     if (!m_is_error(message) && c->channel->closed) {
         *v = m_error(m, EPIPE); /* which leaves the value */
         return true;
@@ -238,8 +304,9 @@ struct m_value m_channel_drain(struct model *m, struct m_channel *ch)
 {
     struct m_value array = m_array(m, 0), v;
     struct told told;
-    size_t most = ch->ring.n + ch->senders.n;
-    while (array.object->contents.n < most && take(ch, &v, &told)) {
+    size_t most = ch->back.n + ch->ring.n + ch->senders.n;
+    while (array.object->contents.n < most && take(m, ch, false, &v, &told)) {
+        m_see(m, &v);
         m_append(&array.object->contents, v);
         tell(m, told);
     }
@@ -255,6 +322,7 @@ void m_channel_close(struct model *m, struct m_channel *ch)
 
 void m_channel_abort(struct model *m, struct m_channel *ch)
 {
+    ch->aborted = true;
     m_channel_close(m, ch);
     while (ch->senders.n > 0) {
         struct m_promise *p = ch->senders.at[0];
@@ -262,6 +330,8 @@ void m_channel_abort(struct model *m, struct m_channel *ch)
         call(m, &ch->senders, p, m_error(m, EPIPE));
         m_release(m, v);
     }
+    while (ch->back.n > 0)
+        release_parcel(m, shift(&ch->back).object);
     while (ch->ring.n > 0)
         m_release(m, shift(&ch->ring));
 }

@@ -223,7 +223,7 @@ static void reduce_input(struct model *m, struct m_promise *c, size_t index, str
         m_decide(m, c, outcome);
         return;
     }
-    m_seen(outcome);
+    m_see(m, &outcome);
     struct m_value result = call(m, c, M_ON_ANY, outcome);
     if (result.type == M_SAME)
         result = outcome;

@@ -162,7 +162,7 @@ void m_fiber_goes_on(struct model *m, struct m_promise *c, struct m_value in)
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    m_seen(in);
+    m_see(m, &in);
     if (!is_held(m, c, in)) {
         went = begins(m, c, &out) ? go_on(m, c, false, &out) : M_ENDS;
         if (c->fiber.shields == 0 || went == M_ENDS)

@@ -48,7 +48,10 @@ void m_deliver(struct model *m, struct m_promise *c);
 void m_cancel_losers(struct model *m, struct m_promise *c);
 void m_release_state(struct model *m, struct m_promise *c);
 void m_append(struct m_values *values, struct m_value v);
+void m_notify_next(struct model *m, struct m_condition *c);
 void m_leave_channel(struct model *m, struct m_promise *p);
+struct m_value m_parcel(struct model *m, struct m_value v); /* takes v; from nowhere yet */
+void m_parcel_gone(struct model *m, struct m_value parcel); /* nobody has it any more */
 void m_free_channels(struct model *m);
 bool m_add_input(struct model *m, struct m_promise *c, struct m_promise *input, uint64_t index);
 void m_scope_input(struct model *m, struct m_promise *c, uint64_t index, struct m_value outcome);
@@ -69,7 +72,6 @@ struct m_promise *m_tie(struct model *m, struct m_list *ties, struct m_promise *
 void m_end_ties(struct model *m, struct m_list *ties, struct m_value error, bool drop);
 void m_notify(struct model *m, struct m_condition *c, struct m_promise *p);
 void m_leave_line(struct model *m, struct m_promise *p);
-void m_seen(struct m_value v);
 void m_end_use(struct model *m, struct m_use *use);
 void m_free_locks(struct model *m);
 void m_destroy_attached(struct model *m, const struct m_promise *c);

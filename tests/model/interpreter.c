@@ -61,7 +61,7 @@ static void print_slots(const struct world *w)
     for (unsigned i = 0; i < SLOTS; i++) {
         struct text text = {.at = ""};
         if (w->handles[i])
-            w->side->outcome(&text, w->handles[i]);
+            w->side->outcome(w, &text, w->handles[i]);
         if (w->handles[i])
             fprintf(stderr, " p%u %s", i, text.at);
         if (w->resolvers[i].r)
@@ -90,7 +90,7 @@ static bool same_handles(void)
         struct text texts[2] = {{.at = ""}, {.at = ""}};
         for (int side = 0; side < 2; side++)
             if (worlds[side].handles[i])
-                worlds[side].side->outcome(&texts[side], worlds[side].handles[i]);
+                worlds[side].side->outcome(&worlds[side], &texts[side], worlds[side].handles[i]);
         if (texts[0].hash == texts[1].hash && texts[0].used == texts[1].used)
             continue;
         snprintf(complaint, sizeof complaint, "slot %u: vow \"%s\", model \"%s\"", i, texts[0].at,

@@ -104,7 +104,7 @@ static void serve(struct model *m, struct m_lock *l)
 }
 
 /* The next that nobody has dropped. */
-static void notify_next(struct model *m, struct m_condition *c)
+void m_notify_next(struct model *m, struct m_condition *c)
 {
     for (size_t i = 0; i < c->waiters.n; i++)
         if (m_is_wanted(c->waiters.at[i])) {
@@ -126,16 +126,7 @@ void m_permit_back(struct model *m, struct m_object *permit)
     if (l->closed && l->free == l->total)
         call_all(m, &l->closers, m_none());
     if (turn.told_by)
-        notify_next(m, turn.told_by);
-}
-
-/* The program gets v. */
-void m_seen(struct m_value v)
-{
-    if (v.type == M_PERMIT)
-        v.object->turn.told_by = NULL;
-    else if (v.type == M_ARRAY)
-        v.object->seen = true;
+        m_notify_next(m, turn.told_by);
 }
 
 /* p is stopped. Those behind it may be let in. */
@@ -148,7 +139,7 @@ void m_leave_line(struct model *m, struct m_promise *p)
     if (turn.lock && turn.line == &turn.lock->waiters)
         serve(m, turn.lock);
     if (turn.told_by)
-        notify_next(m, turn.told_by);
+        m_notify_next(m, turn.told_by);
 }
 
 /* Locks. */
@@ -223,7 +214,10 @@ void m_notify(struct model *m, struct m_condition *c, struct m_promise *p)
 {
     struct m_lock *l = p->turn.lock;
     if (!l || l->closed) {
-        call(m, p, l ? closed(m) : m_none());
+        struct m_value v = l ? closed(m) : m_parcel(m, m_none());
+        if (!l)
+            v.object->turn.told_by = c;
+        call(m, p, v);
         return;
     }
     m_remove(&c->waiters, p);
@@ -236,7 +230,7 @@ void m_notify(struct model *m, struct m_condition *c, struct m_promise *p)
 void m_condition_notify(struct model *m, struct m_condition *c, bool all)
 {
     if (!all)
-        notify_next(m, c);
+        m_notify_next(m, c);
     while (all && c->waiters.n > 0)
         m_notify(m, c, c->waiters.at[0]);
 }

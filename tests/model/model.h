@@ -19,7 +19,10 @@ struct m_object;
 struct model;
 
 /* Values. */
-enum m_type { M_NONE, M_INT, M_SAME, M_AGAIN, M_END, M_PROMISE, M_BOX, M_THENABLE, M_PERMIT, M_ARRAY, M_ERROR };
+enum m_type {
+    M_NONE, M_INT, M_SAME, M_AGAIN, M_END, M_PROMISE, M_BOX, M_THENABLE, M_PERMIT, M_ARRAY, M_ERROR,
+    M_PARCEL
+};
 struct m_value {
     int32_t type, number; /* number: M_INT, and the index of nothing else */
     union {
@@ -44,9 +47,11 @@ struct m_object {
     uint32_t who;             /* M_BOX, M_THENABLE */
     int code;                 /* M_ERROR */
     bool seen;                /* M_ARRAY: the program has had it */
-    struct m_turn turn;       /* M_PERMIT: all zero when it was given back */
+    struct m_turn turn;       /* M_PERMIT: all zero when it was given back; M_PARCEL: told_by */
     struct m_value cause;     /* M_ERROR: an error or none */
-    struct m_value payload;   /* M_ERROR */
+    struct m_value payload;   /* M_ERROR, M_PARCEL */
+    struct m_channel *home;   /* M_PARCEL: where it goes unseen; or NULL */
+    size_t serial;            /* M_PARCEL: the how manieth */
     struct m_values contents; /* M_ARRAY: its items; M_ERROR: suppressed errors */
 };
 
@@ -59,6 +64,7 @@ struct m_value m_ready(struct model *m, int code); /* immortal */
 struct m_value m_promise_value(struct m_promise *p);
 struct m_value m_keep(struct m_value v);
 void m_release(struct model *m, struct m_value v);
+void m_see(struct model *m, struct m_value *v); /* the host gets it: it is no parcel */
 bool m_is_error(struct m_value v);
 bool m_is_cancel(struct m_value error);
 /* Join two errors as far as sharing allows; false: `other` is still the caller's. */
@@ -148,8 +154,10 @@ struct m_promise {
 struct m_channel {
     struct m_channel *next; /* all ever made */
     size_t capacity;
-    bool closed;
+    bool closed, aborted;
     struct m_values ring;
+    struct m_values back; /* received, but not seen: parcels */
+    size_t received;
     struct m_list senders, receivers;
 };
 

@@ -53,7 +53,7 @@ static void do_lock(struct world *w, const struct op *op)
 static void *wait_for(struct world *w, const struct op *op, void *condition)
 {
     void **slot = world_find_handle(w, op->a), *p = slot ? *slot : NULL;
-    if (!p || !side(w)->has_permit(p))
+    if (!p || !side(w)->has_permit(w, p))
         return side(w)->wait(w, condition, NULL);
     *slot = NULL;
     return side(w)->wait(w, condition, p);
@@ -92,7 +92,7 @@ static void do_flag(struct world *w, const struct op *op)
 static void do_release(struct world *w, const struct op *op)
 {
     void **slot = world_find_handle(w, op->a);
-    if (slot && side(w)->has_permit(*slot))
+    if (slot && side(w)->has_permit(w, *slot))
         side(w)->release(w, *slot);
 }
 

@@ -46,16 +46,17 @@ static bool runs_for(const struct m_promise *c, bool error)
 static void call(struct model *m, struct m_promise *c, struct m_promise *s)
 {
     bool cancelled = c->cancelled;
-    struct m_value in = cancelled ? m_ready(m, ECANCELED) : s->value;
-    if (!runs_for(c, m_is_error(in))) {
+    if (!runs_for(c, cancelled || m_is_error(s->value))) {
         pass(m, c, s);
         return;
     }
+    if (!cancelled)
+        m_see(m, &s->value);
+    struct m_value in = cancelled ? m_ready(m, ECANCELED) : s->value;
     m->handlers++;
     c->cancelled = false;
     c->source = NULL;
     m_user_begin(m, c);
-    m_seen(in);
     if (c->use)
         c->use->held = m_keep(in);
     struct m_value result =
@@ -188,7 +189,7 @@ static void end_detached(struct model *m, struct m_promise *c, struct m_promise 
     else if (s->kind == M_REJECTED)
         m_report_error(m, m_keep(s->value));
     else
-        m_seen(s->value);
+        m_see(m, &s->value);
     if (c->destroy)
         m->host.destroyed(m->host.self, c->who);
     m_user_end(m, c);
@@ -225,6 +226,8 @@ static void run(struct model *m, struct m_promise *c, struct m_promise *s)
         end_detached(m, c, s);
         break;
     case M_FIBER:
+        if (s && !c->cancelled)
+            m_see(m, &s->value);
         m_fiber_goes_on(m, c, s || c->cancelled ? take_input(m, c, s) : m_none());
         break;
     case M_ELEMENT:

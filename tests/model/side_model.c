@@ -193,15 +193,14 @@ static void budget(struct world *w, size_t handlers) { m_budget(w->loop, handler
 static size_t drain(struct world *w, size_t most) { return m_drain(w->loop, most); }
 static size_t close_loop(struct world *w) { return m_close(w->loop); }
 
-static void outcome(struct text *text, void *p)
+static void outcome(const struct world *w, struct text *text, void *p)
 {
-    const struct m_promise *settled = m_settled(p) ? p : NULL;
-    if (!settled) {
+    if (!m_settled(p)) {
         text_add(text, "pending");
         return;
     }
-    m_seen(settled->value);
-    describe_value(text, settled->value, 5);
+    m_see(w->loop, &((struct m_promise *)p)->value);
+    describe_value(text, ((struct m_promise *)p)->value, 5);
 }
 
 static struct counts counts(struct world *w)

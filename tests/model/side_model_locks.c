@@ -28,13 +28,13 @@ static void add(struct world *w, void *l, unsigned n) { m_lock_add(w->loop, l, n
 static void *close_lock(struct world *w, void *l) { return place_source(m_lock_close(w->loop, l)); }
 static uint64_t available(void *l) { return ((struct m_lock *)l)->free; }
 
-static bool has_permit(void *p)
+static bool has_permit(const struct world *w, void *p)
 {
-    struct m_value v = ((struct m_promise *)p)->value;
-    if (!m_settled(p) || v.type != M_PERMIT)
+    struct m_value *v = &((struct m_promise *)p)->value;
+    if (!m_settled(p))
         return false;
-    m_seen(v);
-    return v.object->turn.lock != NULL;
+    m_see(w->loop, v);
+    return v->type == M_PERMIT && v->object->turn.lock != NULL;
 }
 static void release(struct world *w, void *p)
 {

@@ -285,8 +285,9 @@ static size_t close_loop(struct world *w)
 static void budget(struct world *w, size_t handlers) { vow_loop_set_budget(w->loop, handlers); }
 static size_t drain(struct world *w, size_t most) { return vow_drain(w->loop, most); }
 
-static void outcome(struct text *text, void *p)
+static void outcome(const struct world *w, struct text *text, void *p)
 {
+    (void)w;
     if (vow_state(p) == VOW_PENDING)
         text_add(text, "pending");
     else if (vow_state(p) == VOW_FULFILLED)

@@ -58,7 +58,11 @@ static vow_permit *permit_in(void *p)
     vow_value v = vow_peek(p);
     return vow_is(v, vow_permit_type()) ? vow_permit_of(v) : NULL;
 }
-static bool has_permit(void *p) { return permit_in(p) && permit_in(p)->gate; }
+static bool has_permit(const struct world *w, void *p)
+{
+    (void)w;
+    return permit_in(p) && permit_in(p)->gate;
+}
 static void release(struct world *w, void *p)
 {
     (void)w;

@@ -96,7 +96,9 @@ static void let_go(struct model *m, struct dying *dying, struct m_value v)
         m_unref(m, v.promise);
     if (!is_object(v) || v.object->refs == 0 || --v.object->refs > 0)
         return;
-    if (v.type == M_ERROR) {
+    if (v.type == M_PARCEL) {
+        m_parcel_gone(m, v);
+    } else if (v.type == M_ERROR) {
         m_append(&dying->errors, v);
     } else if (v.type == M_ARRAY) {
         m_append(&dying->arrays, v);
@@ -116,7 +118,7 @@ static void bury(struct model *m, struct dying *dying, struct m_object *object)
     let_go(m, dying, object->payload);
     for (size_t i = 0; i < object->contents.n; i++) {
         if (object->seen)
-            m_seen(object->contents.at[i]);
+            m_see(m, &object->contents.at[i]);
         let_go(m, dying, object->contents.at[i]);
     }
     let_go(m, dying, object->cause);
@@ -134,6 +136,37 @@ void m_release(struct model *m, struct m_value v)
     }
     free(dying.errors.at);
     free(dying.arrays.at);
+}
+
+static void open_parcel(struct model *m, struct m_value *v)
+{
+    struct m_value parcel = *v;
+    parcel.object->home = NULL;
+    parcel.object->turn.told_by = NULL;
+    *v = m_keep(parcel.object->payload);
+    m_release(m, parcel);
+}
+
+static bool has_parcels(struct m_value v)
+{
+    bool has = v.type == M_PARCEL;
+    for (size_t i = 0; v.type == M_ARRAY && i < v.object->contents.n && !has; i++)
+        has = has_parcels(v.object->contents.at[i]);
+    return has;
+}
+
+void m_see(struct model *m, struct m_value *v)
+{
+    if (v->type == M_PARCEL)
+        open_parcel(m, v);
+    else if (v->type == M_PERMIT)
+        v->object->turn.told_by = NULL;
+    if (v->type != M_ARRAY)
+        return;
+    v->object->seen = true;
+    for (size_t i = 0; i < v->object->contents.n; i++)
+        if (has_parcels(v->object->contents.at[i]))
+            m_see(m, &v->object->contents.at[i]);
 }
 
 bool m_is_error(struct m_value v) { return v.type == M_ERROR; }

@@ -131,7 +131,7 @@ static void *take_fulfilled(struct world *w, unsigned a)
     void **slot = world_find_handle(w, a), *p = slot ? *slot : NULL;
     struct text text = {.at = ""};
     if (p)
-        w->side->outcome(&text, p);
+        w->side->outcome(w, &text, p);
     if (!p || text.at[0] == '!' || text.at[0] == 'p')
         return NULL;
     *slot = NULL;

@@ -85,7 +85,7 @@ struct side_locks {
     void (*add)(struct world *w, void *semaphore, unsigned n);
     void *(*close)(struct world *w, void *semaphore);
     uint64_t (*available)(void *semaphore);
-    bool (*has_permit)(void *p); /* fulfilled with one that was not given back */
+    bool (*has_permit)(const struct world *w, void *p); /* fulfilled with one that was not given back */
     void (*release)(struct world *w, void *p);
     void *(*condition)(struct world *w);
     void *(*wait)(struct world *w, void *condition, void *p); /* p has a permit, or is NULL */
@@ -132,7 +132,7 @@ struct side {
     void (*advance)(struct world *w, uint64_t ms);
     int (*post)(struct world *w, uint32_t who);
     size_t (*close)(struct world *w);
-    void (*outcome)(struct text *text, void *p);
+    void (*outcome)(const struct world *w, struct text *text, void *p);
     struct counts (*counts)(struct world *w);
 };
 extern const struct side vow_side, model_side;

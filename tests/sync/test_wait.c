@@ -94,6 +94,26 @@ TEST(who_was_dropped_in_a_destructor_takes_no_notification_along)
     vow_condition_free(c);
 }
 
+TEST(a_notification_that_nobody_has_seen_wakes_the_next_without_a_permit_too)
+{
+    vow_condition *c = vow_condition_new(loop);
+    vow_promise *p[4];
+    for (int i = 0; i < 4; i++)
+        p[i] = vow_condition_wait(c, NULL);
+    vow_condition_notify(c);
+    vow_unref(p[0]);
+    CHECK(vow_state(p[1]) == VOW_FULFILLED);
+    p[1] = quiet(vow_then(p[1], NULL, NULL));
+    vow_cancel(p[1]);
+    OUTCOME(p[2], "none"); /* seen: it is not passed on */
+    IS(p[3], "pending");
+    vow_condition_notify(c);
+    vow_condition_free(c);
+    vow_unref(p[3]);
+    vow_poll(loop);
+    OUTCOME(p[1], "!ECANCELED");
+}
+
 TEST(one_that_stops_waiting_for_a_condition_holds_nothing)
 {
     vow_mutex *m = vow_mutex_new(loop);
@@ -217,6 +237,33 @@ TEST(one_that_stops_waiting_for_tokens_leaves_its_place_to_the_next)
     vow_rate_free(r);
     FAILS_WITH(a, ESHUTDOWN);
     CHECK(vow_rate_free(NULL) == NULL);
+}
+
+TEST(tokens_that_nobody_has_seen_are_back_in_the_bucket)
+{
+    vow_rate *r = vow_rate_new(loop, 1, 100, 4);
+    vow_promise *a = vow_rate_take(r, 1), *b = vow_rate_take(r, 3), *c = vow_rate_take(r, 4);
+    IS(a, "none"); /* seen */
+    vow_unref(a);
+    vow_clock_advance(loop, 50);
+    vow_unref(b);
+    IS(c, "pending"); /* three and a half */
+    vow_clock_advance(loop, 49);
+    IS(c, "pending");
+    vow_clock_advance(loop, 1);
+    CHECK(vow_state(c) == VOW_FULFILLED);
+    vow_clock_advance(loop, 200);
+    vow_unref(c); /* four, and what has dripped: no more than four */
+    OUTCOME(vow_rate_take(r, 4), "none");
+    a = vow_rate_take(r, 1);
+    b = vow_rate_take(r, 1);
+    vow_clock_advance(loop, 100);
+    vow_unref(a); /* at once to the next */
+    OUTCOME(b, "none");
+    vow_clock_advance(loop, 100);
+    a = vow_rate_take(r, 1);
+    vow_rate_free(r);
+    vow_unref(a);
 }
 
 TEST_PANICS(a_rate_of_nothing_is_misuse, "a rate of nothing") { vow_rate_new(loop, 0, 1, 1); }
