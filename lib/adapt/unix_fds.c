@@ -34,8 +34,6 @@ static void stop(void *op) { ends(op); }
 static void destroy(void *data)
 {
     struct vow__passing *op = data;
-    if (op->resolver)
-        ends(op); /* the loop closes */
     vow_stream_unref(op->stream);
     vow__free(op);
 }

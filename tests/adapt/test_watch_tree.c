@@ -31,6 +31,7 @@ enum { TREE = VOW_WATCH_ALL | VOW_WATCH_TREE };
 static struct {
     const char *end;
     int code;                          /* fails with it */
+    const char *same_as;               /* is the same folder as this one: mounted there */
     void (*between)(const char *path); /* once: after it is watched, before it is read */
 } at;
 
@@ -45,7 +46,7 @@ int inotify_add_watch(int fd, const char *path, uint32_t mask)
         errno = at.code;
         return -1;
     }
-    int id = real(fd, path, mask);
+    int id = real(fd, at.same_as ? at.same_as : path, mask);
     if (at.between) {
         at.end = NULL;
         at.between(path);
@@ -64,6 +65,7 @@ static struct place make_place(void)
     at.end = NULL;
     at.code = 0;
     at.between = NULL;
+    at.same_as = NULL;
     return place;
 }
 
@@ -476,6 +478,76 @@ TEST(a_removed_tree_says_no_more)
     EQ_INT(watched(), 1);
     next_all(loop, w, &place, &seen);
     EQ_TRACE(seen, "");
+    vow_watch_unref(w);
+    remove_place(&place);
+}
+
+TEST(a_removed_tree_takes_along_what_was_found_in_it)
+{
+    struct place place = make_place();
+    struct trace seen = {""};
+    make(&place, "a");
+    vow_watch *w = vow_watch_new(loop);
+    add(loop, w, place.path, VOW_WATCH_CREATED);
+    int id = add(loop, w, in(&place, "a"), VOW_WATCH_CREATED | VOW_WATCH_TREE);
+    make(&place, "a/new");
+    touch(&place, "a/new/1");
+    touch(&place, "a/new/2");
+    next_one(loop, w, &place, &seen);
+    next_one(loop, w, &place, &seen);
+    EQ_TRACE(seen, "1:a/new 1:a/new/1");
+    EQ_INT(vow_watch_remove(w, id), 0);
+    next_all(loop, w, &place, &seen);
+    EQ_TRACE(seen, "1:a/new 1:a/new/1");
+    vow_watch_unref(w);
+    remove_place(&place);
+}
+
+/* A folder that is not asked for is looked through while somebody waits. */
+TEST(who_waits_is_told_of_what_happens_in_a_new_folder)
+{
+    struct place place = make_place();
+    struct trace seen = {""};
+    vow_watch *w = vow_watch_new(loop);
+    add(loop, w, place.path, VOW_WATCH_DELETED | VOW_WATCH_TREE);
+    vow_promise *p = vow_watch_next(w);
+    vow_poll(loop);
+    make(&place, "new");
+    while (watched() < 2)
+        vow_poll(loop);
+    touch(&place, "new/file");
+    EQ_INT(vow_state(p), VOW_PENDING);
+    EQ_INT(unlink(in(&place, "new/file")), 0);
+    vow_value v;
+    EQ_INT(vow_run(loop, p, &v), 0);
+    note(&seen, &place, v);
+    vow_release(v);
+    EQ_TRACE(seen, "8:new/file");
+    vow_watch_unref(w);
+    remove_place(&place);
+}
+
+/* It would be entered for ever, or be in itself. */
+TEST(a_folder_that_is_mounted_in_itself_is_watched_once)
+{
+    struct place place = make_place();
+    struct trace seen = {""};
+    char same[64];
+    make(&place, "a");
+    make(&place, "a/self");
+    snprintf(same, sizeof same, "%s", in(&place, "a"));
+    at.end = "/self";
+    at.same_as = same;
+    vow_watch *w = vow_watch_new(loop);
+    add(loop, w, place.path, VOW_WATCH_CREATED | VOW_WATCH_TREE);
+    EQ_INT(watched(), 2);
+    EQ_INT(rmdir(in(&place, "a/self")), 0);
+    make(&place, "a/self"); /* and when it is found later */
+    next_all(loop, w, &place, &seen);
+    touch(&place, "a/file");
+    next_all(loop, w, &place, &seen);
+    EQ_TRACE(seen, "1:a/self 1:a/file");
+    EQ_INT(watched(), 2);
     vow_watch_unref(w);
     remove_place(&place);
 }
