@@ -373,8 +373,10 @@ vow_promise *vow_within_at(vow_scope *scope, vow_promise *p, const char *where)
     vow_promise *c = vow__tie(&scope->ties, p, where);
     if (VOW_LIKELY(!scope->over || vow__settled(c)))
         return c;
+    vow_loop *loop = vow__scope_ref(scope)->loop; /* a stop hook may free it */
     scope->told = true;
     vow__ties_end(&scope->ties, vow_error_value(scope->error), false);
-    vow__finish(vow__loop_of(c));
+    vow__scope_unref(scope);
+    vow__finish(loop);
     return c;
 }

@@ -319,6 +319,15 @@ TEST(a_stop_hook_of_a_child_may_free_its_scope)
     EQ_TRACE(seen, "a-stopped b-stopped");
 }
 
+TEST(a_stop_hook_of_what_is_awaited_within_a_scope_that_is_over_may_free_that)
+{
+    vow_scope *scope = vow_scope_new(loop, VOW_FAIL_FAST);
+    vow_scope_cancel(scope);
+    vow_promise *p = vow_within(scope, frees_when_stopped(loop, &scope));
+    CHECK(scope == NULL);
+    OUTCOME(p, "!ECANCELED");
+}
+
 static void resolves_when_stopped(void *r) { vow_resolve(r, vow_v(7)); }
 
 TEST(what_a_stop_hook_cancels_by_freeing_its_scope_is_cancelled_once)
