@@ -2,18 +2,17 @@
 # SPDX-License-Identifier: MIT
 #
 # packaging.sh - builds vow with the libevent and Check of subprojects/, as where the system
-# has none, runs the tests on them, installs the whole and uses it. The sources are Debian's,
-# so that no other network is needed; they are kept in build-packaging.
+# has none, runs the tests on them, installs the whole and uses it.
 #
 # packaging.sh opencl - the same with Khronos' headers and loader, which Debian 12 does not have:
 # they come from where their wraps say. Only the tests of OpenCL run.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/setup.sh"
-kept=$top/build-packaging
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tree=$work/vow prefix=$work/prefix
+. "$top/tests/sources.sh"
+prefix=$work/prefix
 opencl_wraps="opencl-headers opencl-icd-loader"
 passed=0 failed=0
 
@@ -29,30 +28,6 @@ check() { # NAME COMMAND... : one check; what the command prints is shown when i
     fi
 }
 
-skip() {
-    echo "SKIPPED: $*"
-    exit 77
-}
-
-# download : both sources into build-packaging, with package lists of its own
-download() {
-    local apt=$work/apt options
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts" "$kept"
-    if [ -f /etc/apt/sources.list.d/debian.sources ]; then
-        sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$apt/src.sources"
-        options=(-o "Dir::Etc::sourcelist=$apt/src.sources")
-    elif [ -f /etc/apt/sources.list ]; then
-        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$apt/src.list"
-        options=(-o "Dir::Etc::sourcelist=$apt/src.list")
-    else
-        return 1
-    fi
-    options+=(-o "Dir::Etc::sourceparts=$apt/parts" -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache"
-        -o APT::Sandbox::User=root)
-    quietly apt-get "${options[@]}" update -qq &&
-        (cd "$kept" && quietly apt-get "${options[@]}" source -qq --download-only libevent check)
-}
-
 # clone : Khronos' repositories into build-packaging
 clone() {
     local wrap
@@ -64,20 +39,6 @@ clone() {
         fi
         git -C "$kept/$wrap" cat-file -e "$(value "$wrap" revision)" || return
     done
-}
-
-# value WRAP KEY : what a wrap says
-value() { sed -n "s/^$2 = //p" "$top/subprojects/$1.wrap"; }
-
-# The tree as it is, not as it was committed, with the sources where Meson looks for them: it
-# unpacks and patches libevent itself, and of Check, which it would clone, finds the clone.
-tree_with_sources() {
-    mkdir -p "$tree/subprojects/packagecache" &&
-        (cd "$top" && git ls-files -z --cached --others --exclude-standard | tar c --null --ignore-failed-read -T -) |
-        tar x -C "$tree" &&
-        cp "$kept"/libevent_2.1.12-stable.orig.tar.gz "$tree/subprojects/packagecache/$(value libevent source_filename)" &&
-        tar xf "$kept/check_0.15.2.orig.tar.gz" -C "$tree/subprojects" &&
-        cp -r "$tree/subprojects/packagefiles/check/." "$tree/subprojects/$(value check directory)/"
 }
 
 # What Meson would clone and patch.
@@ -158,12 +119,7 @@ opencl_installed() { # with the loader and its headers, used through pkg-config
         LD_LIBRARY_PATH=$prefix/lib "$work/anywhere" | grep 333332833333500000
 }
 
-if ! ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1; then
-    command -v apt-get >/dev/null || skip "no apt-get to get the sources of libevent and Check with"
-    download || skip "the sources of libevent and Check cannot be had"
-    ls "$kept"/libevent_2.1.12-stable.orig.tar.gz "$kept"/check_0.15.2.orig.tar.gz >/dev/null 2>&1 ||
-        skip "this Debian has another libevent than 2.1.12 or Check than 0.15.2"
-fi
+need_sources
 if [ "${1:-}" = opencl ]; then
     clone || skip "the sources of Khronos' OpenCL loader and headers cannot be had"
     check "a tree with the sources" tree_with_sources

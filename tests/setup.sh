@@ -29,6 +29,9 @@ have() {
     check) pkg-config --exists 'check >= 0.15' 2>/dev/null ;;
     libclang-rt-dev) echo 'int main(void) { return 0; }' |
         clang -fsanitize=address,undefined -x c - -o /dev/null 2>/dev/null ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc >/dev/null ;;
+    libc6-dev-arm64-cross) [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ;;
+    qemu-user) command -v qemu-aarch64 >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     libnode-dev) node_headers >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
