@@ -224,6 +224,105 @@ TEST(a_loop_that_closes_ends_who_waits_for_descriptors)
     vow_stream_unref(s[1]);
 }
 
+/* At random. */
+
+static unsigned random_up_to(unsigned *seed, unsigned n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % n;
+}
+
+/* Half of those that wait, or have something that nobody has seen, are let go. */
+static void let_some_go(unsigned *seed, vow_promise *p[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned how = random_up_to(seed, 4);
+        if (!p[i] || how > 1)
+            continue;
+        vow_mark_handled(p[i]);
+        if (how == 1)
+            vow_cancel(p[i]);
+        p[i] = vow_unref(p[i]);
+    }
+}
+
+TEST(cancelling_at_random_loses_no_client_and_serves_none_twice)
+{
+    enum { CLIENTS = 64, WAITS = 8 };
+    int peers[CLIENTS], served[CLIENTS] = {0};
+    for (unsigned run = 1; run <= 20; run++) {
+        unsigned seed = run * 7919, connected = 0, done = 0;
+        vow_promise *p[WAITS] = {NULL};
+        vow_listener *l = listen_here(loop);
+        while (done < CLIENTS) {
+            for (int i = 0; i < WAITS; i++)
+                p[i] = p[i] ? p[i] : vow_accept(l);
+            for (unsigned n = random_up_to(&seed, 6); n > 0 && connected < CLIENTS; n--) {
+                peers[connected] = net_connect(vow_listener_port(l));
+                CHECK(write(peers[connected], &connected, sizeof connected) == sizeof connected);
+                connected++;
+            }
+            vow_poll(loop);
+            let_some_go(&seed, p, WAITS);
+            for (int i = 0; i < WAITS; i++) {
+                if (!p[i] || vow_state(p[i]) == VOW_PENDING)
+                    continue;
+                vow_stream *s = accepted(loop, p[i]);
+                vow_value v;
+                EQ_INT(vow_run(loop, vow_stream_read_exact(s, sizeof connected), &v), 0);
+                unsigned which = *(const unsigned *)(const void *)vow_buf_bytes(vow_buf_of(v));
+                EQ_INT(++served[which], (int)run);
+                vow_release(v);
+                vow_stream_unref(s);
+                p[i] = NULL;
+                done++;
+            }
+        }
+        for (int i = 0; i < WAITS; i++)
+            vow_unref(p[i]);
+        vow_listener_close(l);
+        for (int i = 0; i < CLIENTS; i++)
+            close(peers[i]);
+    }
+}
+
+TEST(cancelling_at_random_loses_no_byte_and_no_descriptor)
+{
+    enum { MESSAGES = 200, SIZE = 3 };
+    vow_stream *s[2];
+    EQ_INT(vow_unix_pair(loop, s), 0);
+    unsigned seed = 11, sent = 0, bytes = 0, fds = 0;
+    int zero = 0;
+    vow_promise *p = NULL;
+    while (bytes < MESSAGES * SIZE) {
+        unsigned char text[SIZE] = {(unsigned char)(3 * sent), (unsigned char)(3 * sent + 1),
+                                    (unsigned char)(3 * sent + 2)};
+        vow_message m = {.bytes = text, .size = SIZE, .fds = &zero, .fd_count = 1};
+        if (sent < MESSAGES && random_up_to(&seed, 2) == 0) {
+            EQ_INT(vow_run(loop, vow_unix_send(s[0], &m), NULL), 0);
+            sent++;
+        }
+        p = p ? p : vow_unix_receive(s[1], 1 + random_up_to(&seed, 5));
+        if (random_up_to(&seed, 2) == 0)
+            vow_poll(loop);
+        let_some_go(&seed, &p, 1);
+        if (!p || vow_state(p) == VOW_PENDING)
+            continue;
+        vow_value v;
+        EQ_INT(vow_run(loop, p, &v), 0);
+        p = NULL;
+        vow_packet *packet = vow_packet_of(v);
+        for (size_t i = 0; i < vow_buf_size(vow_packet_buf(packet)); i++)
+            EQ_UINT(vow_buf_bytes(vow_packet_buf(packet))[i], (unsigned char)bytes++);
+        fds += (unsigned)vow_packet_fd_count(packet);
+        vow_release(v);
+    }
+    EQ_UINT(fds, MESSAGES);
+    vow_unref(p);
+    vow_stream_unref(s[0]);
+    vow_stream_unref(s[1]);
+}
+
 static int lose_some(vow_loop *loop)
 {
     vow_stream *s[2];
