@@ -23,8 +23,11 @@
 #define VOW_SEQ_H
 
 #include "channel.h"
+#include "dir.h"
 #include "flow.h"
+#include "signal.h"
 #include "stream.h"
+#include "watch.h"
 
 VOW_BEGIN
 
@@ -52,12 +55,19 @@ VOW_API const vow_type *vow_seq_type(void);
  *             that nobody asked for in time are left out, their numbers too
  *   chunks    vow_bufs of at most `most` bytes, as they come; takes s
  *   lines     vow_bufs up to each newline, without it, the last one maybe without having had
- *             one; longer than `most` bytes: EMSGSIZE; takes s */
+ *             one; longer than `most` bytes: EMSGSIZE; takes s
+ *   signals   a vow_siginfo each; takes signals
+ *   dir       the vow_entry of a walk; takes dir. A directory that cannot be read ends it, as
+ *             every error does; vow_dir_next goes on behind it
+ *   watch     a vow_change each; takes watch */
 VOW_API vow_seq *vow_seq_of_channel(vow_loop *loop, vow_channel *ch);
 VOW_API vow_seq *vow_seq_of_array(vow_loop *loop, vow_value v);
 VOW_API vow_seq *vow_seq_interval(vow_loop *loop, uint64_t ms);
 VOW_API vow_seq *vow_seq_chunks(vow_loop *loop, vow_stream *s, size_t most);
 VOW_API vow_seq *vow_seq_lines(vow_loop *loop, vow_stream *s, size_t most);
+VOW_API vow_seq *vow_seq_of_signals(vow_loop *loop, vow_signals *signals);
+VOW_API vow_seq *vow_seq_of_dir(vow_loop *loop, vow_dir *dir);
+VOW_API vow_seq *vow_seq_of_watch(vow_loop *loop, vow_watch *watch);
 
 /* Stages. All take seq. fn borrows the value; what is given by promise is waited for.
  *   map     fn gives the new value, or an error

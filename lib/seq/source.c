@@ -122,7 +122,7 @@ static vow_value lines_next(void *data)
 
 vow_seq *vow_seq_of_channel(vow_loop *loop, vow_channel *ch)
 {
-    return new_source((struct source){.loop = loop, .channel = ch}, channel_next);
+    return ch ? new_source((struct source){.loop = loop, .channel = ch}, channel_next) : NULL;
 }
 
 vow_seq *vow_seq_of_array(vow_loop *loop, vow_value v)
@@ -144,10 +144,12 @@ vow_seq *vow_seq_interval(vow_loop *loop, uint64_t ms)
 
 vow_seq *vow_seq_chunks(vow_loop *loop, vow_stream *stream, size_t most)
 {
-    return new_source((struct source){.loop = loop, .stream = stream, .most = most}, chunks_next);
+    struct source s = {.loop = loop, .stream = stream, .most = most};
+    return stream ? new_source(s, chunks_next) : NULL;
 }
 
 vow_seq *vow_seq_lines(vow_loop *loop, vow_stream *stream, size_t most)
 {
-    return new_source((struct source){.loop = loop, .stream = stream, .most = most}, lines_next);
+    struct source s = {.loop = loop, .stream = stream, .most = most};
+    return stream ? new_source(s, lines_next) : NULL;
 }

@@ -111,3 +111,12 @@ SCENARIO(seq_lines)
     if (EXPECT_NONE(vow_seq_for_each(loop, lines, 1, pass, &count)) && all)
         EQ_INT(count, 3);
 }
+
+SCENARIO(seq_of_a_walk)
+{
+    oom_reports(0, 1);
+    int count = 0;
+    vow_seq *seq = vow_seq_of_dir(loop, vow_dir_open(loop, "/proc/self/task", 0));
+    if (EXPECT_NONE(vow_seq_for_each(loop, seq, 1, pass, &count)))
+        CHECK(count >= 1);
+}
