@@ -59,7 +59,7 @@ run() {
     passed=$((passed + checks - bad)) failed=$((failed + bad))
 }
 
-cd "$work" || exit # where what a failing test leaves behind goes too
+cd "$work" && chmod 755 . || exit # where what a failing test leaves behind goes too
 need_sources
 tree_with_sources >/dev/null && build >"$work/log" 2>&1 || {
     tail -n 60 "$work/log"
