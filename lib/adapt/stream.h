@@ -35,8 +35,6 @@ struct vow_stream {
     struct vow__member member;
     const vow_transport *transport;
     void *object;
-    struct vow__stream_home *home; /* until it is seen; or NULL */
-    vow_stream *next;              /* while it is home */
     size_t count; /* references */
     int waiting;  /* for which sides the transport is waited for: VOW_READ, VOW_WRITE */
     struct {
@@ -46,8 +44,6 @@ struct vow_stream {
         size_t from, to;
         vow_buf *back; /* has come back, and belongs before the kept bytes; or NULL */
         struct vow__home home; /* of what was delivered last */
-        struct vow__passing *receiver; /* waits for bytes and descriptors beside them; or NULL */
-        vow_packet *parcel; /* descriptors whose bytes have come back, without a buf; or NULL */
         size_t scanned; /* READ_UNTIL: bytes behind `from` without a delimiter */
         size_t size;    /* asked for: most, or exactly so many */
         size_t guess;   /* what the next READ_SOME may bring: the last ones decide */
@@ -71,6 +67,11 @@ struct vow_stream {
         uint64_t written;
         bool trying, again; /* as above */
     } out;
+    /* What few need lies behind what all do. */
+    struct vow__stream_home *home; /* until it is seen; or NULL */
+    vow_stream *next;              /* while it is home */
+    struct vow__passing *receiver; /* waits for bytes and descriptors beside them; or NULL */
+    vow_packet *parcel; /* descriptors whose bytes have come back, without a buf; or NULL */
 };
 
 /* A stream whose object, `size` zeroed bytes, lies behind it; NULL: no memory. */

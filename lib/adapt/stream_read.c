@@ -238,8 +238,8 @@ void vow__stream_give_back(struct vow__home *home, vow_buf *b)
     s->in.back = b; /* the only one: nothing is delivered before they are joined */
     if (s->in.pump) {
         vow__pump_on(s->in.pump, VOW_READ);
-    } else if (s->in.receiver) {
-        vow__unix_receive_on(s->in.receiver);
+    } else if (s->receiver) {
+        vow__unix_receive_on(s->receiver);
     } else if (s->in.resolver && (!vow__stream_join(s) || decided(s, &outcome))) {
         vow__stream_rest(s, VOW_READ);
         finish(s, outcome);

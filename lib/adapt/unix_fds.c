@@ -26,7 +26,7 @@ static void ends(struct vow__passing *op)
     op->ready = vow_unref(op->ready);
     op->resolver = NULL;
     if (!op->sending)
-        op->stream->in.receiver = NULL;
+        op->stream->receiver = NULL;
 }
 
 static void stop(void *op) { ends(op); }
@@ -64,9 +64,9 @@ static int send_on(struct vow__passing *op, vow_value *ret)
 
 void vow__unix_forget(vow_stream *s)
 {
-    if (s->in.parcel)
-        vow__packet_free(s->in.parcel);
-    s->in.parcel = NULL;
+    if (s->parcel)
+        vow__packet_free(s->parcel);
+    s->parcel = NULL;
 }
 
 static int receive(struct vow__passing *op, vow_value *ret)
@@ -94,14 +94,14 @@ static int take_kept(struct vow__passing *op, vow_value *ret)
 {
     vow_stream *s = op->stream;
     size_t have = vow__stream_kept(s);
-    vow_packet *p = s->in.parcel ? s->in.parcel : vow__packet_new(0, 0);
+    vow_packet *p = s->parcel ? s->parcel : vow__packet_new(0, 0);
     vow_value bytes = p ? vow__stream_take(s, have < op->size ? have : op->size) : vow_none();
     if (!p || vow_is_error(bytes)) {
-        if (p && !s->in.parcel)
+        if (p && !s->parcel)
             vow__packet_free(p);
         return ENOMEM;
     }
-    s->in.parcel = NULL;
+    s->parcel = NULL;
     vow_buf_unref(p->buf);
     p->buf = bytes.as.p;
     *ret = vow_packet_value(p);
@@ -115,7 +115,7 @@ void vow__unix_give_back(vow_packet *p)
     vow_buf *buf = p->buf;
     p->buf = NULL;
     vow__unix_forget(s);
-    s->in.parcel = p;
+    s->parcel = p;
     vow_buf_unref(buf); /* goes home, where a receiver may wait */
 }
 
@@ -185,7 +185,7 @@ static vow_promise *start(vow_stream *s, const struct vow__passing *what)
         return p;
     op->resolver = resolver;
     if (!op->sending)
-        s->in.receiver = op;
+        s->receiver = op;
     go_on(op);
     return p;
 }
@@ -207,7 +207,7 @@ vow_promise *vow_unix_receive_at(vow_stream *s, size_t max, const char *where)
 {
     VOW_CHECK(max > 0, "vow_unix_receive at %s: no bytes are asked for", where);
     vow_promise *refused = vow__stream_refused(s, s->in.resolver, "receive descriptors", where);
-    if (!refused && s->in.receiver)
+    if (!refused && s->receiver)
         refused = vow__op_failed(s->member.loop, EBUSY, "receive descriptors", where);
     if (refused)
         return refused;
