@@ -8,8 +8,9 @@
 
 #include "tls/tls.h"
 
-/* So many bytes are sealed for one write below. */
-enum { MOST_SEALED = 65536 };
+/* So many bytes are sealed for one write below; and so many of answers to what the peer asks
+ * wait for it to listen. */
+enum { MOST_SEALED = 65536, MOST_ANSWERS = 16384 };
 
 struct vow__session *vow__session_new(vow_tls *tls, vow_stream *below)
 {
@@ -70,11 +71,22 @@ static ssize_t not_now(void)
     return -1;
 }
 
+/* Of TLS 1.2 each request to negotiate anew is answered with an alert. While a write waits
+ * nothing but such answers is added. */
+static bool is_peer_deaf(struct vow__session *s)
+{
+    if (s->broken || !s->writing || s->out_used < MOST_ANSWERS)
+        return false;
+    s->broken = vow_error_new(vow_tls_domain(), VOW_TLS_EPROTOCOL,
+                              "TLS read: the peer asks and does not listen");
+    return true;
+}
+
 static ssize_t tls_read(void *object, void *bytes, size_t size)
 {
     struct vow__session *s = object;
     size_t n;
-    if (s->broken)
+    if (s->broken || is_peer_deaf(s))
         return refuse(s, VOW__IN, vow_error_ref(s->broken));
     if (!s->in && !s->in_ended && !s->failed[VOW__IN] && !SSL_has_pending(s->ssl))
         return not_now(); /* which OpenSSL would take a microsecond to say */
