@@ -174,7 +174,7 @@ static void leave(struct vow__cl_home *home)
     home->kept = vow_unref(home->kept);
     home->keeper = vow_remote_resolver_unref(home->keeper);
     home->remote = vow_remote_unref(home->remote);
-    home->watchers = vow__cl_is_here() ? vow_pool_free(home->watchers) : NULL;
+    home->watchers = vow_pool_free(home->watchers);
 }
 
 /* 0 or an errno number. */
