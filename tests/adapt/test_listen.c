@@ -15,6 +15,8 @@ int accept4(int fd, struct sockaddr *name, socklen_t *size, int flags)
     accepts++;
     return (int)syscall(SYS_accept4, fd, name, size, flags);
 }
+
+int accept(int fd, struct sockaddr *name, socklen_t *size) { return accept4(fd, name, size, 0); }
 #pragma GCC diagnostic pop
 
 static vow_listener *listen_here(vow_loop *loop)
