@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * every_turn.h - an operation is ended after no turn of the loop, after one, two, ... until it
- * has settled by itself: cancelled, dropped, or left to the end of its loop. Its handler is
- * called once or never, and not afterwards; no memory, descriptor or report is left.
+ * has settled by itself: cancelled, dropped, or left to the end of its loop; the first two also
+ * where what the turn has settled was not told yet. Its handler is called once or never, and not
+ * afterwards; no memory, descriptor or report is left.
  *
  *     EVERY_TURN(a_look_up, NULL) { return vow_dns_lookup(loop, "localhost", "80", AF_INET); }
  *
@@ -36,7 +37,7 @@ typedef void check_fn(vow_loop *loop, struct stage *w);
     static vow_promise *name##_start(__attribute__((unused)) vow_loop *loop, \
                                      __attribute__((unused)) struct stage *w)
 
-enum ending { CANCELLED, DROPPED, LOOP_CLOSED, ENDINGS };
+enum ending { CANCELLED, CANCELLED_UNTOLD, DROPPED, DROPPED_UNTOLD, LOOP_CLOSED, ENDINGS };
 
 /* What its handler was told. */
 struct told {
@@ -106,16 +107,32 @@ static void end_promise(vow_loop *loop, vow_promise *p, enum ending how, const s
         vow_loop_close(loop);
         CHECK(vow_state(p) != VOW_PENDING && told->calls <= 1);
         vow_unref(p);
-    } else if (how == CANCELLED) {
+    } else if (how == CANCELLED || how == CANCELLED_UNTOLD) {
         vow_cancel(p);
+        if (how == CANCELLED_UNTOLD)
+            vow_leave(loop);
         EQ_INT(vow_run(loop, p, NULL), 0);
         EQ_INT(told->calls, 1);
         EQ_INT(told->code, before.calls ? before.code : ECANCELED);
     } else {
         vow_unref(p);
+        if (how == DROPPED_UNTOLD)
+            vow_leave(loop);
         vow_poll(loop);
         EQ_INT(told->calls, before.calls);
     }
+}
+
+/* So many turns, of the last of which no handler is told yet where it is to be so. */
+static void turn(vow_loop *loop, const vow_promise *p, int turns, enum ending how)
+{
+    bool untold = how == CANCELLED_UNTOLD || how == DROPPED_UNTOLD;
+    for (int i = 1; i < turns && vow_state(p) == VOW_PENDING; i++)
+        event_base_loop(vow_loop_base(loop), EVLOOP_ONCE);
+    if (untold)
+        vow_enter(loop);
+    if (turns > 0 && vow_state(p) == VOW_PENDING)
+        event_base_loop(vow_loop_base(loop), EVLOOP_ONCE);
 }
 
 /* True: it had settled. */
@@ -128,8 +145,7 @@ static bool end_after(int turns, enum ending how, start_fn *start, check_fn *che
     vow_loop *loop = vow_loop_new();
     vow_on_unhandled(loop, no_report, NULL);
     vow_promise *p = vow_then_catch(start(loop, &w), note_value, note_error, &told);
-    for (int i = 0; i < turns && vow_state(p) == VOW_PENDING; i++)
-        event_base_loop(vow_loop_base(loop), EVLOOP_ONCE);
+    turn(loop, p, turns, how);
     bool done = told.calls > 0;
     end_promise(loop, p, how, &told);
     if (how != LOOP_CLOSED && check)
@@ -147,7 +163,8 @@ static bool end_after(int turns, enum ending how, start_fn *start, check_fn *che
 /* Every seventh under valgrind, which takes its time. */
 static void end_at_every_turn(start_fn *start, check_fn *check)
 {
-    static const char *const words[] = {"cancelled", "dropped", "its loop closed"};
+    static const char *const words[] = {"cancelled", "cancelled untold", "dropped",
+                                        "dropped untold", "its loop closed"};
     for (int how = 0; how < ENDINGS; how++) {
         bool done = false;
         for (int turns = 0; !done; turns += under_valgrind() ? 7 : 1) {

@@ -208,6 +208,7 @@ EVERY_TURN(a_tree_walked, NULL)
     return vow_attach(vow_then(vow_dir_next(d), walk_on, d), d, drop_dir);
 }
 
+#ifndef VOW_PORTABLE /* which has no watches */
 static void drop_watch(void *watch) { vow_watch_unref(watch); }
 
 /* With all that is below it. */
@@ -240,3 +241,4 @@ EVERY_TURN(a_change_in_a_tree, NULL)
     p = vow_then(vow_then(p, make_new, w), wait_for_change, watch);
     return vow_attach(p, watch, drop_watch);
 }
+#endif

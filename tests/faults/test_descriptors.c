@@ -207,6 +207,7 @@ TEST_PLAIN(directories)
     remove_dir(&dir);
 }
 
+#ifndef VOW_PORTABLE /* which has no watches */
 static int use_watches(vow_loop *loop)
 {
     vow_watch *w = vow_watch_new(loop);
@@ -222,6 +223,7 @@ TEST_PLAIN(watches)
     with_few_descriptors(use_watches);
     remove_dir(&dir);
 }
+#endif
 
 /* A device takes another one for the question whether it can be waited for. */
 static int use_streams(vow_loop *loop)

@@ -110,6 +110,7 @@ SEEDED(trees_are_made_walked_and_removed)
     remove_dir(&dir);
 }
 
+#ifndef VOW_PORTABLE /* which has no watches */
 /* Every change of a kind is told once, also of directories that are new. */
 static void is_created(vow_loop *loop, vow_watch *w, const char *name)
 {
@@ -137,6 +138,7 @@ SEEDED(changes_are_told)
     succeeds(loop, vow_dir_remove(loop, dir.file));
     remove_dir(&dir);
 }
+#endif
 
 TEST(where_nothing_can_be_done_at_once)
 {
