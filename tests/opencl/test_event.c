@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <time.h>
 
 #include "harness.h"
 
@@ -269,8 +270,9 @@ TEST(a_thread_that_looks_is_let_go_when_nobody_has_to_wait)
     stub->fail("clSetEventCallback", CL_OUT_OF_HOST_MEMORY, 0);
     vow_unref(vow_cl_wait(own, event));
     vow_poll(own);
+    time_t before = time(NULL);
     vow_loop_free(own); /* the event is somebody else's: not waited for */
-    EQ_INT(stub->number_of(event), 1);
+    CHECK(time(NULL) - before < 8);
     CHECK(loop != NULL);
     end(context, event);
 }
