@@ -57,7 +57,8 @@ VOW_API vow_http_client *vow_http_client_free(vow_http_client *client);
  * method, header or value). */
 VOW_API vow_http_request *vow_http_request_new(const char *method, const char *url);
 VOW_API vow_http_request *vow_http_request_free(vow_http_request *q); /* returns NULL */
-/* One more header. Host, User-Agent, Accept and the body's length are there without. */
+/* One more header. Host, User-Agent, Accept and the body's length are there without; the last,
+ * and Transfer-Encoding, only so (EINVAL). */
 VOW_API void vow_http_request_header(vow_http_request *q, const char *name, const char *value);
 /* The body, taken: it stays as it is until the response has come. NULL buffer: no memory.
  * _text copies and sets Content-Type to `type`. */

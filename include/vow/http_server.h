@@ -86,7 +86,8 @@ VOW_API int vow_http_incoming_peer(const vow_http_incoming *in, vow_address *ret
 
 /* Gives a reply. NULL, which every function here takes: no memory; its value is an error then.
  * What else cannot be had of it, also for a line end in a header, makes it an error when it is
- * to be sent. Content-Length, Date and Connection are there by themselves. */
+ * to be sent. Date and Connection are there by themselves, Content-Length and Transfer-Encoding
+ * only so: given by hand they are an error. */
 VOW_API vow_http_reply *vow_http_reply_new(int status);
 VOW_API void vow_http_reply_header(vow_http_reply *reply, const char *name, const char *value);
 /* The body, taken; not sent with 204 and 304, nor to HEAD. _text copies and sets Content-Type

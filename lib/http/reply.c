@@ -55,7 +55,7 @@ void vow_http_reply_header(vow_http_reply *reply, const char *name, const char *
 {
     if (!reply)
         return;
-    if (!vow__http_is_token(name) || strpbrk(value, "\r\n")) {
+    if (!vow__http_is_token(name) || vow__http_is_framing(name) || strpbrk(value, "\r\n")) {
         note(reply, EINVAL);
         return;
     }

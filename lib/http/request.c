@@ -97,7 +97,7 @@ void vow_http_request_header(vow_http_request *q, const char *name, const char *
 {
     if (!q)
         return;
-    if (!vow__http_is_token(name) || strpbrk(value, "\r\n")) {
+    if (!vow__http_is_token(name) || vow__http_is_framing(name) || strpbrk(value, "\r\n")) {
         note(q, EINVAL);
         return;
     }

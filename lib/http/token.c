@@ -4,6 +4,7 @@
  * could end a line, or be read differently by whoever is next.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "http/token.h"
 
@@ -19,4 +20,9 @@ bool vow__http_is_token(const char *text)
     while (is_token_character(*end))
         end++;
     return end > text && !*end;
+}
+
+bool vow__http_is_framing(const char *name)
+{
+    return !strcasecmp(name, "content-length") || !strcasecmp(name, "transfer-encoding");
 }

@@ -9,4 +9,8 @@
 
 bool vow__http_is_token(const char *text); /* RFC 9110, 5.6.2; an empty one is none */
 
+/* A header that says where a body ends. They are not for the program to give: a second one, or
+ * one of another body, would make the rest of it the next message. */
+bool vow__http_is_framing(const char *name);
+
 #endif

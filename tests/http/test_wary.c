@@ -477,6 +477,11 @@ TEST(what_is_wrong_with_a_request_is_said_when_it_is_sent)
     vow_http_request_body(q, NULL);
     vow_http_request_header(q, "A", "\n");
     FAILS(vow_http_fetch(c, q), vow_errno_domain(), ENOMEM);
+    for (int i = 0; i < 2; i++) {
+        q = vow_http_request_new("POST", "http://127.0.0.1:1/");
+        vow_http_request_header(q, i ? "content-length" : "Transfer-Encoding", "5");
+        FAILS(vow_http_fetch(c, q), vow_errno_domain(), EINVAL);
+    }
     q = vow_http_request_new("POST", "http://127.0.0.1/");
     vow_http_request_stream(q, NULL, 1);
     FAILS(vow_http_fetch(c, q), vow_errno_domain(), ENOMEM);
