@@ -69,7 +69,7 @@ VOW_API VOW_NODISCARD vow_promise *vow_scope_join_at(vow_scope *scope, const cha
  * other error than ECANCELED becomes the scope's. */
 VOW_API void vow_scope_cancel(vow_scope *scope);
 /* The scope is over with ETIMEDOUT in `ms` milliseconds, unless it was before. The last call
- * counts. 0, or an errno number (ENOMEM): then there is no deadline. */
+ * counts. 0, or ENOMEM or VOW_ECLOSED: then there is no deadline. */
 #define vow_scope_deadline(scope, ms) vow_scope_deadline_at(scope, ms, VOW_HERE)
 VOW_API int vow_scope_deadline_at(vow_scope *scope, uint64_t ms, const char *where);
 VOW_API bool vow_scope_is_over(const vow_scope *scope);

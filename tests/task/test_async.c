@@ -363,6 +363,28 @@ TEST_PLAIN(a_suspended_task_with_its_promise_takes_192_bytes_at_most)
     CHECK(sizeof(vow_task) <= 56);
 }
 
+TEST(a_struct_may_be_used_again_when_its_task_has_ended_in_whichever_way)
+{
+    struct job job = {0};
+    for (int ending = 0; ending < 3; ending++) {
+        job.waits_for = vow_delay(loop, 5);
+        vow_promise *p = vow_task_start(loop, await_one, &job.task, NULL);
+        vow_poll(loop);
+        if (ending == 1)
+            vow_cancel(p);
+        if (ending == 2)
+            p = vow_unref(p);
+        vow_clock_advance(loop, 5);
+        EQ_INT(job.steps, ending < 2 ? 2 * (ending + 1) : 5);
+        vow_unref(p);
+    }
+    job.waits_for = vow_resolved(loop, vow_v(7));
+    vow_promise *p = vow_task_start(loop, await_one, &job.task, NULL);
+    vow_poll(loop);
+    EQ_INT(vow_as_int(vow_peek(p)), 7);
+    vow_unref(p);
+}
+
 TEST_PANICS(a_task_that_waits_cannot_be_started_again, "started again")
 {
     struct job job = {.waits_for = vow_delay(loop, 5)};

@@ -5,6 +5,7 @@
 #include "vow/task.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdlib.h>
 
 #include "harness.h"
@@ -52,6 +53,17 @@ TEST(await_of_a_rejection_gives_its_code_and_the_error)
     vow_poll(loop);
     EQ_INT(job.code, EPROTO);
     EQ_TEXT(vow_error_message(vow_error_of(p)), "bad");
+    vow_unref(p);
+}
+
+TEST(an_error_whose_code_is_0_is_one_all_the_same)
+{
+    struct job job = {.waits_for = vow_rejected(loop, vow_error_new(vow_errno_domain(), 0, "0"))};
+    vow_promise *p = vow_spawn(loop, await_one, &job, NULL);
+    vow_mark_handled(p);
+    vow_poll(loop);
+    EQ_INT(job.code, -1);
+    EQ_INT(vow_state(p), VOW_REJECTED);
     vow_unref(p);
 }
 
@@ -323,4 +335,32 @@ TEST(locals_survive_many_suspensions_in_loops_and_jumps)
         vow_clock_advance(loop, 1);
     EQ_INT(vow_as_int(vow_peek(p)), 900);
     vow_unref(p);
+}
+
+/* Over awaits on both sides of it, and with another fiber in between. */
+static vow_value jump(void *data)
+{
+    jmp_buf back;
+    volatile int rounds = 0;
+    vow_await(vow_delay(vow_current(), 1), NULL);
+    if (setjmp(back) < 3)
+        rounds++;
+    vow_await(vow_delay(vow_current(), 1), NULL);
+    if (rounds < 3)
+        longjmp(back, rounds);
+    *(int *)data = rounds;
+    return vow_none();
+}
+
+TEST(a_long_jump_stays_inside_its_fiber)
+{
+    int rounds[2] = {0};
+    vow_promise *p = vow_spawn(loop, jump, &rounds[0], NULL);
+    vow_promise *q = vow_spawn(loop, jump, &rounds[1], NULL);
+    vow_poll(loop);
+    vow_clock_advance(loop, 10);
+    EQ_INT(rounds[0], 3);
+    EQ_INT(rounds[1], 3);
+    vow_unref(p);
+    vow_unref(q);
 }
