@@ -16,15 +16,15 @@ static vow_http_server *serve(vow_loop *loop, vow_http_handler *handler, void *d
 }
 
 /* Turns until something has become true; not for ever. */
-#define UNTIL(condition)                                             \
-    do {                                                             \
-        bool is_true_ = (condition);                                 \
+#define UNTIL(condition)                                              \
+    do {                                                              \
+        bool is_true_ = (condition);                                  \
         for (int turns_ = 0; !is_true_ && turns_ < 50000; turns_++) { \
-            vow_poll(loop);                                          \
-            is_true_ = (condition);                                  \
-        }                                                            \
-        if (!is_true_)                                               \
-            FAIL("never true: %s", #condition);                      \
+            vow_poll(loop);                                           \
+            is_true_ = (condition);                                   \
+        }                                                             \
+        if (!is_true_)                                                \
+            FAIL("never true: %s", #condition);                       \
     } while (0)
 
 /* All that a peer gets until the end, after it has sent `request`. */
@@ -112,7 +112,8 @@ TEST(what_is_clear_is_served)
     vow_http_server *s = serve(loop, hello, NULL);
     for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
         char request[300];
-        snprintf(request, sizeof request, "%sGET /b HTTP/1.1\r\nConnection: close\r\n\r\n", clear[i]);
+        snprintf(request, sizeof request, "%sGET /b HTTP/1.1\r\nConnection: close\r\n\r\n",
+                 clear[i]);
         exchange(loop, s, request, strlen(request));
         if (answers_in(got) != 2 || !strstr(got, "hello /a") || !strstr(got, "hello /b"))
             FAIL("%s gets\n%s", request, got);
@@ -130,7 +131,8 @@ TEST(a_path_is_given_as_it_came)
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         char request[200];
         memset(&seen, 0, sizeof seen);
-        snprintf(request, sizeof request, "GET %s?q HTTP/1.1\r\nConnection: close\r\n\r\n", paths[i]);
+        snprintf(request, sizeof request, "GET %s?q HTTP/1.1\r\nConnection: close\r\n\r\n",
+                 paths[i]);
         exchange(loop, s, request, strlen(request));
         EQ_TRACE(seen, paths[i]);
     }
@@ -140,9 +142,9 @@ TEST(a_path_is_given_as_it_came)
 /* Whoever puts a folder's name before it counts on the slash. */
 TEST(a_path_begins_with_a_slash)
 {
-    static const char *const wrong[] = {"x",    "-other/x", " /",   "/a b",  "?q",        "",
-                                        "/\x01", "/\x7f",    "/a#b", "a:1",   "//a/\t",     "http:/x",
-                                        "*",    "**",       "/ ",   "x://",  "data:text/x"};
+    static const char *const wrong[] = {
+        "x",   "-other/x", " /",      "/a b", "?q", "",   "/\x01", "/\x7f",      "/a#b",
+        "a:1", "//a/\t",   "http:/x", "*",    "**", "/ ", "x://",  "data:text/x"};
     vow_http_server *s = serve(loop, hello, NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char request[200];
@@ -201,7 +203,8 @@ TEST(garbage_of_all_kinds_ends_its_connection)
         char bytes[300] = "GET / HTTP/1.1\r\nA: b\r\n";
         for (size_t i = round % 3 == 0 ? 0 : round % 3 == 1 ? 14 : 22; i < sizeof bytes - 4; i++) {
             dice = dice * 1664525 + 1013904223;
-            bytes[i] = "\r\n: \0\xff" "aZ0%\t/"[(dice >> 16) % 13];
+            bytes[i] = "\r\n: \0\xff"
+                       "aZ0%\t/"[(dice >> 16) % 13];
         }
         memcpy(bytes + sizeof bytes - 4, "\r\n\r\n", 4);
         int fd = net_connect(vow_http_server_port(s));
@@ -276,8 +279,9 @@ static vow_value impossible(vow_http_incoming *in, void *data)
     case 'f':
     case 'g': /* as copied from another server's answer */
         reply = vow_http_reply_new(200);
-        vow_http_reply_header(reply, vow_http_incoming_path(in)[1] == 'f' ? "content-length" : "Transfer-Encoding",
-                              "5");
+        vow_http_reply_header(
+            reply, vow_http_incoming_path(in)[1] == 'f' ? "content-length" : "Transfer-Encoding",
+            "5");
         vow_http_reply_text(reply, "text/plain", "a body");
         break;
     case 'e': /* a line that goes on is one to evhttp */
@@ -344,10 +348,7 @@ TEST(a_request_is_there_while_its_promise_is_dropped)
     vow_http_server_free(s);
 }
 
-static void free_and_drop(void *data)
-{
-    vow_http_server_free(*(vow_http_server **)data);
-}
+static void free_and_drop(void *data) { vow_http_server_free(*(vow_http_server **)data); }
 
 static vow_value hold_server(vow_http_incoming *in, void *data)
 {

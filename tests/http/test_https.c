@@ -51,7 +51,8 @@ static int get(vow_loop *loop, struct world *w, const char *host, const vow_http
     vow_value v;
     vow_listener *l = vow_listen(loop, NULL, 0, 0);
     vow_http_client *c = vow_http_client_new(loop, options);
-    vow_promise *served = vow_then(vow_then(vow_accept(l), on_accepted, w->server), on_shaken, NULL);
+    vow_promise *served =
+        vow_then(vow_then(vow_accept(l), on_accepted, w->server), on_shaken, NULL);
     vow_mark_handled(served);
     snprintf(url, sizeof url, "https://%s:%u/", host, (unsigned)vow_listener_port(l));
     int code = vow_run(loop, vow_http_get(c, url, 100), &v);

@@ -114,11 +114,11 @@ TEST(a_redirect_says_how_to_ask_again)
         int status;
         const char *method, *expected;
     } cases[] = {
-        {303, "DELETE", "GET - - "},        {303, "PUT", "GET - - "},
-        {303, "POST", "GET - - "},          {303, "PATCH", "GET - - "},
-        {302, "POST", "GET - - "},          {307, "POST", "POST - - body"},
-        {308, "PUT", "PUT - - body"},       {307, "DELETE", "DELETE - - "},
-        {302, "PATCH", "PATCH - - body"},   {302, "DELETE", "DELETE - - "},
+        {303, "DELETE", "GET - - "},      {303, "PUT", "GET - - "},
+        {303, "POST", "GET - - "},        {303, "PATCH", "GET - - "},
+        {302, "POST", "GET - - "},        {307, "POST", "POST - - body"},
+        {308, "PUT", "PUT - - body"},     {307, "DELETE", "DELETE - - "},
+        {302, "PATCH", "PATCH - - body"}, {302, "DELETE", "DELETE - - "},
     };
     struct place to;
     vow_http_server *s = vow_http_server_new(loop, NULL, 0, tell, &to);
@@ -260,7 +260,8 @@ TEST(a_compressed_body_is_limited_by_what_it_becomes)
         size_t size = i == 0 ? 3000000 : 2688895;
         vow_value v;
         PEER_RUN(folder, "sh", "-c", shells[i]);
-        FAILS(vow_http_fetch(c, decoded(URL(s, "/"), (long)size - 1)), vow_errno_domain(), EMSGSIZE);
+        FAILS(vow_http_fetch(c, decoded(URL(s, "/"), (long)size - 1)), vow_errno_domain(),
+              EMSGSIZE);
         EQ_INT(vow_run(loop, vow_http_fetch(c, decoded(URL(s, "/"), (long)size)), &v), 0);
         EQ_UINT(vow_buf_size(vow_http_body(vow_http_response_of(v))), size);
         vow_release(v);

@@ -259,8 +259,8 @@ static void peer_is(vow_loop *loop, const char *name, int size, const char *expe
     struct cert mine = renamed(&w.ca, name, size);
     vow_tls_unref(w.server);
     vow_tls_unref(w.client);
-    w.server = make((vow_tls_options){
-        .cert_file = w.cert.file, .ca_file = w.ca.file, .ask_client = true});
+    w.server =
+        make((vow_tls_options){.cert_file = w.cert.file, .ca_file = w.ca.file, .ask_client = true});
     w.client = make((vow_tls_options){.ca_file = w.ca.file, .cert_file = mine.file});
     struct ends e = shake(loop, &w, 10000);
     vow_value peer = vow_tls_peer(e.server);
@@ -326,8 +326,8 @@ static void visit(vow_loop *loop, struct world *w, vow_listener *l, const struct
              "openssl s_client -connect %s -CAfile %s -cert %s -key %s %s %s -ign_eof -quiet", at,
              w->ca.file, mine->file, mine->file, how, session);
     const char *const shell[] = {"sh", "-c", command, NULL};
-    vow_process_options options = {.in = VOW_STDIO_PIPE, .out = VOW_STDIO_NULL,
-                                   .err = VOW_STDIO_NULL};
+    vow_process_options options = {
+        .in = VOW_STDIO_PIPE, .out = VOW_STDIO_NULL, .err = VOW_STDIO_NULL};
     vow_value v, got;
     EQ_INT(vow_run(loop, vow_process_start(loop, shell, &options), &v), 0);
     EQ_INT(vow_run(loop, vow_accept(l), &got), 0);
@@ -346,8 +346,8 @@ TEST(a_client_with_a_certificate_may_come_back_with_its_session)
     struct cert mine = cert_new("a client", "DNS:client", &w.ca, 10);
     vow_listener *l = vow_listen(loop, NULL, 0, 0);
     vow_tls_unref(w.server);
-    w.server = make((vow_tls_options){
-        .cert_file = w.cert.file, .ca_file = w.ca.file, .ask_client = true});
+    w.server =
+        make((vow_tls_options){.cert_file = w.cert.file, .ca_file = w.ca.file, .ask_client = true});
     char session[] = "/tmp/vow-session-XXXXXX", out[100], in[100];
     close(mkstemp(session));
     snprintf(out, sizeof out, "-sess_out %s", session);
