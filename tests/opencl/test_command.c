@@ -65,6 +65,45 @@ TEST(only_a_promise_of_the_host_becomes_a_user_event)
     RIG_END(rig);
 }
 
+TEST(commands_may_end_in_any_order)
+{
+    enum { N = 20 };
+    struct rig rig = rig_of(loop);
+    vow_promise *p[N];
+    stub->backwards(true);
+    for (int i = 0; i < N; i++)
+        p[i] = vow_cl_write(rig.queue, part(rig.memory[0]), bytes_of((char)i), VOW_AT_ONCE);
+    vow_poll(loop);
+    for (int i = N; i-- > 0;) {
+        EQ_INT(stub->finish(1, i % 3 ? CL_COMPLETE : CL_OUT_OF_RESOURCES), 1);
+        vow_mark_handled(p[i]);
+        vow_poll(loop);
+        EQ_INT(vow_state(p[i]), i % 3 ? VOW_FULFILLED : VOW_REJECTED);
+        EQ_INT(vow_state(p[0]), i == 0 ? VOW_REJECTED : VOW_PENDING);
+        vow_unref(i > 0 ? p[i] : NULL);
+    }
+    vow_unref(p[0]);
+    RIG_END(rig);
+}
+
+/* On the driver's own thread, in a chain and beside one another. */
+TEST(ten_thousand_commands_in_flight_are_all_told)
+{
+    enum { N = 10000 };
+    static vow_promise *p[N];
+    struct rig rig = rig_of(loop);
+    for (int i = 0; i < N; i++)
+        p[i] = i % 2 ? vow_cl_marker(rig.queue, VOW_AFTER(vow_ref(p[i - 1])))
+                     : vow_cl_marker(rig.queue, VOW_AFTER(vow_resolved(loop, vow_none())));
+    vow_poll(loop);
+    EQ_INT(stub->called("clEnqueueMarkerWithWaitList"), N);
+    stub->run(STUB_THREAD);
+    EQ_INT(vow_run_all(loop), 0);
+    for (int i = 0; i < N; i++)
+        EQ_FULFILLED(p[i]);
+    RIG_END(rig);
+}
+
 TEST(a_dependency_that_has_fulfilled_is_not_waited_for)
 {
     struct rig rig = rig_of(loop);

@@ -142,6 +142,62 @@ TEST(a_promise_of_the_host_that_fails_ends_the_pipeline)
     rig_end(&rig);
 }
 
+TEST(bytes_are_filled_copied_mapped_and_unmapped)
+{
+    struct rig rig = rig_of(loop, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+    cl_mem other =
+        clCreateBuffer(vow_cl_device_context(rig.device), CL_MEM_READ_WRITE, SIZE, NULL, NULL);
+    vow_cl_part all = {rig.memory, 0, SIZE}, half = {other, SIZE / 2, SIZE / 2};
+    vow_promise *p = vow_cl_fill(rig.queue, all, ((vow_cl_pattern){"ab", 2}), VOW_AT_ONCE);
+    p = vow_cl_copy(rig.queue, ((vow_cl_part){rig.memory, 0, SIZE / 2}), half, VOW_AFTER(p));
+    vow_value v;
+    EQ_INT(vow_run(loop, vow_cl_map_part(rig.queue, half, CL_MAP_READ | CL_MAP_WRITE, VOW_AFTER(p)), &v), 0);
+    vow_cl_map *map = vow_cl_map_ref(vow_cl_map_of(v));
+    vow_release(v);
+    char *bytes = vow_cl_map_bytes(map);
+    EQ_BYTES(bytes, "ababab", 6);
+    bytes[0] = 'm';
+    p = vow_cl_marker(rig.queue, VOW_AFTER(vow_cl_unmap(map, VOW_AT_ONCE)));
+    EQ_INT(vow_run(loop, vow_cl_read(rig.queue, half, NULL, VOW_AFTER(p)), &v), 0);
+    EQ_BYTES(vow_buf_bytes(vow_buf_of(v)), "mbabab", 6);
+    vow_release(v);
+    clReleaseMemObject(other);
+    rig_end(&rig);
+}
+
+TEST(images_go_up_and_come_down)
+{
+    struct rig rig = rig_of(loop, 0);
+    cl_image_format format = {CL_RGBA, CL_UNSIGNED_INT8};
+    cl_image_desc desc = {.image_type = CL_MEM_OBJECT_IMAGE2D, .image_width = 8, .image_height = 4};
+    cl_int code;
+    cl_mem image = clCreateImage(vow_cl_device_context(rig.device), CL_MEM_READ_WRITE, &format,
+                                 &desc, NULL, &code);
+    EQ_INT(code, CL_SUCCESS);
+    vow_cl_box all = {.image = image, .region = {8, 4, 1}, .bytes = 8 * 4 * 4};
+    vow_cl_box last = {.image = image, .origin = {7, 3, 0}, .region = {1, 1, 1}, .bytes = 4};
+    vow_buf *pixels = vow_buf_new(8 * 4 * 4);
+    for (size_t i = 0; i < vow_buf_size(pixels); i++)
+        vow_buf_bytes(pixels)[i] = (uint8_t)i;
+    vow_promise *p = vow_cl_image_write(rig.queue, &all, pixels, VOW_AT_ONCE);
+    vow_value v;
+    EQ_INT(vow_run(loop, vow_cl_image_read(rig.queue, &last, NULL, VOW_AFTER(p)), &v), 0);
+    EQ_BYTES(vow_buf_bytes(vow_buf_of(v)), "\x7c\x7d\x7e\x7f", 4);
+    vow_release(v);
+    clReleaseMemObject(image);
+    rig_end(&rig);
+}
+
+TEST(a_command_that_the_device_refuses_rejects_with_its_name)
+{
+    struct rig rig = rig_of(loop, 0);
+    vow_cl_part beyond = {rig.memory, SIZE, 4};
+    vow_value v;
+    EQ_INT(vow_run(loop, vow_cl_read(rig.queue, beyond, NULL, VOW_AT_ONCE), &v), CL_INVALID_VALUE);
+    vow_release(v);
+    rig_end(&rig);
+}
+
 TEST(a_thousand_kernels_in_flight_all_come_back)
 {
     struct rig rig = rig_of(loop, 0);
