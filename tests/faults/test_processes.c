@@ -40,8 +40,23 @@ SEEDED(all_lines_from_pipe_to_pipe)
     unref_both(out);
 }
 
+/* Signals come as records through a pipe, which no kernel cuts: it does not wait in between. So
+ * does the end of a child where processes have no descriptors, as under valgrind. */
+static void mind_the_records(void)
+{
+#ifdef VOW_PORTABLE
+    int fd = -1;
+#else
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+#endif
+    faults.whole_pipes = fd < 0;
+    if (fd >= 0)
+        close(fd);
+}
+
 SEEDED(all_lines_through_a_child)
 {
+    mind_the_records();
     vow_process *cat = START(ARGUMENTS("cat"), .in = VOW_STDIO_PIPE, .out = VOW_STDIO_PIPE);
     transfer(loop, vow_process_in(cat), vow_process_out(cat));
     FULFILS(vow_stream_shutdown(vow_process_in(cat)));
@@ -52,6 +67,7 @@ SEEDED(all_lines_through_a_child)
 
 SEEDED(what_a_child_writes_and_how_it_ends)
 {
+    mind_the_records();
     vow_value v;
     const vow_output *output =
         OUTPUT_OF(vow_process_run(loop, SHELL("seq 0 1499; echo done >&2; exit 7"), NULL, 0), &v);
@@ -63,6 +79,7 @@ SEEDED(what_a_child_writes_and_how_it_ends)
 
 SEEDED(a_child_that_nobody_wants_is_ended)
 {
+    mind_the_records();
     vow_process *sleeper = START(ARGUMENTS("sleep", "100"), .grace_ms = 1);
     vow_promise *wait = vow_process_wait(sleeper);
     vow_mark_handled(wait);
@@ -74,7 +91,6 @@ SEEDED(a_child_that_nobody_wants_is_ended)
     expect_no_children();
 }
 
-/* They come as records through a pipe, which no kernel cuts: it does not wait in between. */
 SEEDED(each_signal_is_heard)
 {
     faults.whole_pipes = true;
