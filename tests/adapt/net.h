@@ -30,6 +30,12 @@ static inline struct rlimit net_limit_descriptors(int more)
     return before;
 }
 
+/* valgrind finds what glibc's resolver has in a thread that lives on: there it is not asked. */
+static inline const char *net_local_name(void)
+{
+    return under_valgrind() ? "127.0.0.1" : "localhost";
+}
+
 /* A plain listening descriptor on a free port. */
 static inline int net_listen(uint16_t *ret_port)
 {

@@ -34,7 +34,8 @@ SEEDED(all_lines_to_a_name)
     CHECK(l != NULL);
     snprintf(port, sizeof port, "%u", vow_listener_port(l));
     vow_promise *accepted = vow_accept(l);
-    vow_stream *s[] = {STREAM_OF(vow_sock_connect(loop, "localhost", port)), STREAM_OF(accepted)};
+    vow_stream *s[] = {STREAM_OF(vow_sock_connect(loop, net_local_name(), port)),
+                       STREAM_OF(accepted)};
     transfer(loop, s[0], s[1]);
     unref_both(s);
     vow_listener_close(l);
