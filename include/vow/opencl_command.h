@@ -9,7 +9,8 @@
  * A command is put into its queue inside the call, with all it depends on: dependencies that
  * are commands or vow_cl_wait's are given to the device as events and never come back to the
  * host in between; any other promise (a socket's, a timer's) holds the command by a user
- * event. In an in-order queue that holds what comes after it, too.
+ * event. In an in-order queue that holds what comes after it, too, and where it fails or is
+ * called off drivers may fail that as well (PoCL does).
  *
  * Dependencies are taken and count as handled. When one fails, the command's promise rejects
  * with the same domain and code, the call as message and the dependency's error as cause,

@@ -185,6 +185,7 @@ static int settle_in(struct vow__cl_home *home)
         return errno;
     home->is_closing = false;
     home->kept = vow_promise_new_remote(home->remote, &home->keeper);
+    vow_mark_handled(home->kept); /* its handler may be dropped when it has just been rejected */
     if (vow_state(home->kept) == VOW_PENDING)
         home->kept = vow_catch(home->kept, on_lost, home);
     start_looking(home, FIRST_LOOK_MS);

@@ -30,6 +30,25 @@ TEST(a_command_that_waits_for_the_host_is_called_off)
     RIG_END(rig);
 }
 
+TEST(in_an_in_order_queue_what_comes_after_a_command_that_was_called_off_is_let_go)
+{
+    struct rig rig = rig_of(loop);
+    cl_command_queue raw = raw_queue(rig.context, 0);
+    vow_cl_queue *queue = vow_cl_queue_new(loop, raw, NULL);
+    vow_promise *held = vow_cl_write(queue, part(rig.memory[0]), bytes_of('x'),
+                                     VOW_AFTER(vow_delay(loop, 1000)));
+    vow_promise *after = vow_cl_read(queue, part(rig.memory[0]), NULL, VOW_AT_ONCE);
+    settle_all(loop);
+    EQ_INT(vow_state(after), VOW_PENDING);
+    vow_unref(held);
+    settle_all(loop);
+    EQ_INT(vow_buf_bytes(vow_buf_of(vow_peek(after)))[0], 0);
+    EQ_FULFILLED(after);
+    vow_cl_queue_unref(queue);
+    clReleaseCommandQueue(raw);
+    RIG_END(rig);
+}
+
 TEST(a_failing_dependency_of_a_dropped_command_counts_as_handled)
 {
     struct rig rig = rig_of(loop);
@@ -223,13 +242,15 @@ static bool all_is_refused(vow_loop *loop, struct rig *rig, vow_promise *pending
     vow_cl_times times;
     cl_int codes[3];
     cl_command_queue raw = vow_cl_queue_handle(rig->queue);
+    vow_promise *delay = vow_delay(loop, 1);
+    vow_mark_handled(delay);
     bool ok = is_forked(vow_cl_marker(rig->queue, VOW_AT_ONCE));
     ok = is_forked(vow_cl_read(rig->queue, part(rig->memory[0]), bytes_of(1), VOW_AT_ONCE)) && ok;
     ok = is_forked(vow_cl_wait(loop, event)) && ok;
     ok = is_forked(vow_cl_open(loop, NULL, 0)) && ok;
     ok = is_forked(vow_cl_build(loop, NULL, "f", NULL)) && ok;
     ok = !vow_cl_queue_new(loop, raw, &codes[0]) && !vow_cl_queue_open(loop, NULL, 0, &codes[1]) &&
-         !vow_cl_user_event(loop, rig->context, vow_delay(loop, 1), &codes[2]) && ok;
+         !vow_cl_user_event(loop, rig->context, delay, &codes[2]) && ok;
     for (int i = 0; i < 3; i++)
         ok = codes[i] == CL_DEVICE_NOT_AVAILABLE && ok;
     ok = vow_cl_times_of(event, &times) == CL_DEVICE_NOT_AVAILABLE && ok;
@@ -242,6 +263,7 @@ static bool child(vow_loop *loop, struct rig *rig, vow_promise *pending, vow_cl_
     vow_mark_handled(pending);
     ok = vow_loop_after_fork(loop) == 0 && vow_poll(loop) >= 0 && ok;
     ok = vow_state(pending) == VOW_REJECTED && is_forked(pending) && ok;
+    ok = vow_unhandled_count(loop) == 0 && ok;
     vow_cl_map_unref(map);
     vow_cl_queue_unref(rig->queue);
     dump_coverage();

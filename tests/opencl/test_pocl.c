@@ -188,6 +188,26 @@ TEST(images_go_up_and_come_down)
     rig_end(&rig);
 }
 
+/* PoCL fails it, too; another driver may run it. */
+TEST(in_an_in_order_queue_what_comes_after_a_command_that_was_called_off_settles)
+{
+    struct rig rig = rig_of(loop, 0);
+    vow_cl_part all = {rig.memory, 0, SIZE};
+    vow_promise *held = vow_cl_fill(rig.queue, all, ((vow_cl_pattern){"a", 1}),
+                                    VOW_AFTER(vow_delay(loop, 1000000)));
+    vow_promise *after = vow_cl_fill(rig.queue, all, ((vow_cl_pattern){"b", 1}), VOW_AT_ONCE);
+    vow_mark_handled(after);
+    vow_poll(loop);
+    vow_cancel(held);
+    vow_unref(held);
+    for (int i = 0; i < 50; i++)
+        vow_clock_advance(loop, 100);
+    EQ_INT(vow_run_all(loop), 0);
+    CHECK(vow_state(after) != VOW_PENDING);
+    vow_unref(after);
+    rig_end(&rig);
+}
+
 TEST(a_command_that_the_device_refuses_rejects_with_its_name)
 {
     struct rig rig = rig_of(loop, 0);
