@@ -30,6 +30,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct faults {
@@ -415,9 +416,8 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int ms)
 
 int poll(struct pollfd *asked, nfds_t count, int ms)
 {
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L}; /* not all machines have SYS_poll */
-    return interrupts() ? -1
-                        : (int)syscall(SYS_ppoll, asked, count, ms < 0 ? NULL : &time, NULL, 0);
+    struct timespec limit = {ms / 1000, ms % 1000 * 1000000L};
+    return interrupts() ? -1 : ppoll(asked, count, ms < 0 ? NULL : &limit, NULL);
 }
 
 int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
