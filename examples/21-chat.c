@@ -53,7 +53,7 @@ static vow_value serve(void *data)
 int main(void)
 {
     struct chat chat = {0};
-    vow_dgram *person[PEOPLE];
+    vow_dgram *person[PEOPLE] = {NULL};
     vow_loop *loop = vow_loop_new();
     chat.socket = loop ? vow_unix_dgram(loop, "@") : NULL; /* a name that the system chooses */
     int code = chat.socket ? vow_dgram_address(chat.socket, &chat.address) : 1;
@@ -71,7 +71,7 @@ int main(void)
     printf(code ? "the chat failed\n" : "%d members heard %d lines each\n", PEOPLE, LINES);
     vow_unref(server);
     vow_dgram_unref(chat.socket);
-    for (int i = 0; i < PEOPLE && !code; i++)
+    for (int i = 0; i < PEOPLE; i++)
         vow_dgram_unref(person[i]);
     vow_loop_free(loop);
     return code != 0;

@@ -112,6 +112,8 @@ static vow_value on_piece(vow_value v, void *data)
 {
     vow_http_incoming *in = data;
     in->chain = vow_unref(in->chain);
+    if (!in->conn)
+        return vow_none(); /* the client has gone, and what is left ends from the work list */
     if (vow_is_error(v))
         give_up(in, vow_error_ref(vow_as_error(v)));
     else

@@ -146,7 +146,8 @@ static vow_value on_answer(vow_value v, void *data)
 {
     vow_http_incoming *in = data;
     in->chain = vow_unref(in->chain);
-    answer(in, v);
+    if (in->conn) /* else the client has gone, and end_lost comes */
+        answer(in, v);
     return vow_none();
 }
 
