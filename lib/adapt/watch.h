@@ -21,6 +21,8 @@ struct vow__watched {
     unsigned mark;              /* of the last scan that found it */
     struct vow__watched *root;  /* what was added, whose id the program knows; or itself */
     struct vow__watched *above; /* the folder that it is in; NULL: this is a root */
+    size_t folders;             /* watched ones that are in it */
+    struct vow__folder *told;   /* what was told of it, one of w->told's; or NULL */
     char *name;                 /* a root's: its path as given */
 };
 
@@ -65,6 +67,7 @@ void vow__watched_free(struct vow__watched *node);                      /* NULL 
 struct vow__watched *vow__watched_find(const vow_watch *w, int id);     /* NULL: none */
 bool vow__watched_reserve(vow_watch *w, size_t more);                   /* false: no memory */
 void vow__watched_insert(vow_watch *w, struct vow__watched *node);      /* reserved */
+void vow__watched_move(struct vow__watched *node, struct vow__watched *above);
 struct vow__watched *vow__watched_below(const vow_watch *w, const struct vow__watched *above,
                                         const char *name); /* the folder of this name; NULL */
 bool vow__watched_is_in(const struct vow__watched *node, const struct vow__watched *top);

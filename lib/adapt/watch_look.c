@@ -219,6 +219,30 @@ static bool tell_found(vow_watch *w, struct vow__scan *s, vow_value *ret)
     return false;
 }
 
+/* Events of before it was looked through will say it again. */
+static void keep_told(vow_watch *w, struct vow__scan *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct vow__folder *f = &s->folders[i];
+        struct vow__watched *node = f->is_new ? vow__watched_find(w, f->id) : NULL;
+        if (node)
+            node->told = f;
+    }
+    s->next = w->told;
+    w->told = s;
+}
+
+void vow__looks_forget_told(vow_watch *w)
+{
+    for (struct vow__scan *s = w->told; s; s = s->next)
+        for (size_t i = 0; i < s->count; i++) {
+            struct vow__watched *node = vow__watched_find(w, s->folders[i].id);
+            if (node)
+                node->told = NULL;
+        }
+    vow__scans_forget(&w->told);
+}
+
 bool vow__looks_take(vow_watch *w, vow_value *ret)
 {
     while (w->listed) {
@@ -236,34 +260,30 @@ bool vow__looks_take(vow_watch *w, vow_value *ret)
             append(&w->scans, s);
             start_next(w);
         } else {
-            append(&w->told, s);
+            keep_told(w, s);
         }
     }
     return false;
 }
-
-void vow__looks_forget_told(vow_watch *w) { vow__scans_forget(&w->told); }
 
 #ifdef VOW__LINUX
 #include <sys/inotify.h>
 
 static struct vow__found *find_told(const vow_watch *w, int id, const char *name)
 {
-    for (const struct vow__scan *s = w->told; s; s = s->next)
-        for (size_t i = 0; i < s->count; i++) {
-            const struct vow__folder *f = &s->folders[i];
-            size_t low = 0, high = f->is_new && f->id == id ? f->count : 0;
-            while (low < high) {
-                size_t middle = (low + high) / 2;
-                int order = strcmp(f->names[middle]->text, name);
-                if (order == 0)
-                    return f->names[middle];
-                if (order < 0)
-                    low = middle + 1;
-                else
-                    high = middle;
-            }
-        }
+    const struct vow__watched *node = vow__watched_find(w, id);
+    const struct vow__folder *f = node ? node->told : NULL;
+    size_t low = 0, high = f ? f->count : 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(f->names[middle]->text, name);
+        if (order == 0)
+            return f->names[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return NULL;
 }
 

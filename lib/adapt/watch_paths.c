@@ -74,6 +74,15 @@ void vow__watched_insert(vow_watch *w, struct vow__watched *node)
     memmove(w->paths + i + 1, w->paths + i, (w->paths_count - i) * sizeof *w->paths);
     w->paths[i] = node;
     w->paths_count++;
+    if (node->above)
+        node->above->folders++;
+}
+
+void vow__watched_move(struct vow__watched *node, struct vow__watched *above)
+{
+    node->above->folders--;
+    above->folders++;
+    node->above = above;
 }
 
 struct vow__watched *vow__watched_below(const vow_watch *w, const struct vow__watched *above,
@@ -108,12 +117,29 @@ static void forget_gone(vow_watch *w)
     w->paths_count = left;
 }
 
+/* It alone: of a tree that is deleted each folder goes like that. */
+static void forget_one(vow_watch *w, struct vow__watched *node)
+{
+    size_t i = place_of(w, node->id);
+    w->paths_count--;
+    memmove(w->paths + i, w->paths + i + 1, (w->paths_count - i) * sizeof *w->paths);
+    vow__unwatch(w, node->id);
+    vow__watched_free(node);
+}
+
 void vow__watched_forget(vow_watch *w, struct vow__watched *top, bool only_below)
 {
-    if (vow__is_tree(top))
-        for (size_t i = 0; i < w->paths_count; i++)
-            w->paths[i]->gone = vow__watched_is_in(w->paths[i], top);
+    if (top->above && !only_below)
+        top->above->folders--;
+    if (top->folders == 0) {
+        if (!only_below)
+            forget_one(w, top);
+        return;
+    }
+    for (size_t i = 0; i < w->paths_count; i++)
+        w->paths[i]->gone = vow__watched_is_in(w->paths[i], top);
     top->gone = !only_below;
+    top->folders = 0;
     forget_gone(w);
 }
 
@@ -121,6 +147,9 @@ void vow__watched_forget_unmarked(vow_watch *w, const struct vow__watched *root,
 {
     for (size_t i = 0; i < w->paths_count; i++)
         w->paths[i]->gone = w->paths[i]->root == root && w->paths[i]->mark != mark;
+    for (size_t i = 0; i < w->paths_count; i++)
+        if (w->paths[i]->gone && !w->paths[i]->above->gone)
+            w->paths[i]->above->folders--;
     forget_gone(w);
 }
 

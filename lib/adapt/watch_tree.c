@@ -33,7 +33,7 @@ static void move_to(struct vow__watched *known, struct vow__watched *above, char
     if (!above || vow__watched_is_in(above, known)) /* it is mounted in itself */
         return;
     char *before = known->name;
-    known->above = above;
+    vow__watched_move(known, above);
     known->name = *name;
     *name = before;
 }
