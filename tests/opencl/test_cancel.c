@@ -301,7 +301,7 @@ static void fork_with(vow_loop *loop, bool is_watched)
         vow_mark_handled(unflushed);
         vow_unref(unflushed);
         bool ok = child(loop, &rig, p, map, event) && calls_made() == made;
-        raise(ok ? SIGKILL : SIGTERM); /* valgrind would complain of what the parent's threads run */
+        raise(ok ? SIGKILL : SIGUSR1); /* valgrind would complain of what the parent's threads run */
     }
     int status;
     CHECK(waitpid(pid, &status, 0) == pid);
