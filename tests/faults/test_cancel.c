@@ -8,31 +8,6 @@
 
 enum { SOME_BYTES = 300 * 1000 };
 
-/* Bytes that tell their places. */
-static vow_buf *count_up(size_t size)
-{
-    vow_buf *b = vow_buf_new(size);
-    for (size_t i = 0; i < size; i++)
-        vow_buf_bytes(b)[i] = (uint8_t)(i * 7 % 251);
-    return b;
-}
-
-/* What is still to come from s, after `before` bytes of it, is the rest of `size`. */
-static void rest_is(vow_loop *loop, vow_stream *s, size_t before, size_t size)
-{
-    while (before < size) {
-        vow_value v;
-        EQ_INT(vow_run(loop, vow_stream_read(s, 65536), &v), 0);
-        vow_buf *b = vow_buf_of(v);
-        CHECK(vow_buf_size(b) > 0);
-        for (size_t i = 0; i < vow_buf_size(b); i++)
-            EQ_INT(vow_buf_bytes(b)[i], (before + i) * 7 % 251);
-        before += vow_buf_size(b);
-        vow_release(v);
-    }
-    EQ_UINT(before, size);
-}
-
 static void open_pairs(vow_loop *loop, struct stage *w, int count)
 {
     int few = 8192;
@@ -82,24 +57,15 @@ EVERY_TURN(an_accept, is_connected)
     return vow_accept(w->listener);
 }
 
-static bool read_anything;
-
-static vow_value note_read(vow_value v, void *data)
-{
-    (void)data;
-    read_anything = true;
-    return vow_keep(v);
-}
-
 static void nothing_is_lost(vow_loop *loop, struct stage *w)
 {
-    rest_is(loop, w->s[1], read_anything ? SOME_BYTES / 2 : 0, SOME_BYTES);
+    rest_is(loop, w->s[1], was_read ? SOME_BYTES / 2 : 0, SOME_BYTES);
 }
 
 EVERY_TURN(a_read, nothing_is_lost)
 {
     open_pairs(loop, w, 1);
-    read_anything = false;
+    was_read = false;
     beside(w, 0, vow_stream_write_buf(w->s[0], count_up(SOME_BYTES)));
     return vow_then(vow_stream_read_exact(w->s[1], SOME_BYTES / 2), note_read, NULL);
 }
@@ -192,27 +158,18 @@ EVERY_TURN(a_descriptor_received, NULL)
 }
 
 /* The datagram is there for the next one, unless it was seen. */
-static bool seen_datagram;
-
-static vow_value note_datagram(vow_value v, void *data)
-{
-    (void)data;
-    seen_datagram = true;
-    return vow_keep(v);
-}
-
 static void the_datagram_is_there(vow_loop *loop, struct stage *w)
 {
-    if (!seen_datagram)
+    if (!was_read)
         EQ_INT(vow_run(loop, vow_dgram_receive(w->d[1], 10), NULL), 0);
 }
 
 EVERY_TURN(a_datagram_received, the_datagram_is_there)
 {
     EQ_INT(vow_unix_dgram_pair(loop, w->d), 0);
-    seen_datagram = false;
+    was_read = false;
     beside(w, 0, vow_dgram_send(w->d[0], NULL, "hello", 5));
-    return vow_then(vow_dgram_receive(w->d[1], 10), note_datagram, NULL);
+    return vow_then(vow_dgram_receive(w->d[1], 10), note_read, NULL);
 }
 
 /* The kernel's queue is full: it waits until some are received. */

@@ -55,39 +55,6 @@ EVERY_TURN(a_server_s_handshake, NULL)
     return vow_tls_accept(tls->server, vow_stream_ref(w->s[1]));
 }
 
-static vow_buf *count_up(void)
-{
-    vow_buf *b = vow_buf_new(SOME_BYTES);
-    for (size_t i = 0; i < SOME_BYTES; i++)
-        vow_buf_bytes(b)[i] = (uint8_t)(i * 7 % 251);
-    return b;
-}
-
-/* What is still to come from s, after `before` bytes of it, is the rest of `size`. */
-static void rest_is(vow_loop *loop, vow_stream *s, size_t before, size_t size)
-{
-    while (before < size) {
-        vow_value v;
-        EQ_INT(vow_run(loop, vow_stream_read(s, 65536), &v), 0);
-        vow_buf *b = vow_buf_of(v);
-        CHECK(vow_buf_size(b) > 0);
-        for (size_t i = 0; i < vow_buf_size(b); i++)
-            EQ_INT(vow_buf_bytes(b)[i], (before + i) * 7 % 251);
-        before += vow_buf_size(b);
-        vow_release(v);
-    }
-    EQ_UINT(before, size);
-}
-
-static bool was_read;
-
-static vow_value note_read(vow_value v, void *data)
-{
-    (void)data;
-    was_read = true;
-    return vow_keep(v);
-}
-
 static void nothing_is_lost(vow_loop *loop, struct stage *st)
 {
     rest_is(loop, st->s[3], was_read ? SOME_BYTES / 2 : 0, SOME_BYTES);
@@ -97,7 +64,7 @@ EVERY_TURN(a_read, nothing_is_lost)
 {
     prepare_shaken(loop, w);
     was_read = false;
-    beside(w, 0, vow_stream_write_buf(w->s[2], count_up()));
+    beside(w, 0, vow_stream_write_buf(w->s[2], count_up(SOME_BYTES)));
     return vow_then(vow_stream_read_exact(w->s[3], SOME_BYTES / 2), note_read, NULL);
 }
 
@@ -119,7 +86,7 @@ EVERY_TURN(a_write, as_much_comes_as_was_written)
 {
     prepare_shaken(loop, w);
     beside(w, 0, vow_then(vow_delay(loop, 1), read_all, w->s[3]));
-    return vow_stream_write_buf(w->s[2], count_up());
+    return vow_stream_write_buf(w->s[2], count_up(SOME_BYTES));
 }
 
 EVERY_TURN(a_shutdown, NULL)
