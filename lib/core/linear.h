@@ -48,18 +48,20 @@ static inline bool vow__linear_is_next(const vow_loop *loop)
     return !loop->head && loop->alone && loop->left > 1 && !loop->shuffle &&
            c->kind_flags == VOW__KF(K_LINEAR, 0) && (c->consumers || c->outside);
 }
-/* Then it gets the value of p, which is simple and which it alone holds, where it stands: p is
- * taken, the value in *ret. False: not so. */
-static inline bool vow__linear_take(vow_loop *loop, vow_promise *p, vow_value *ret)
+/* May it then have the value of p, which is simple, where it stands? Nobody else holds that. */
+static inline bool vow__linear_may_take(const vow_loop *loop, const vow_promise *p)
 {
-    if (p->kind_flags != VOW__KF(K_FULFILLED, 0) || p->outside > 1 || !vow__linear_is_next(loop))
-        return false;
+    return p->kind_flags == VOW__KF(K_FULFILLED, 0) && p->outside <= 1 && vow__linear_is_next(loop);
+}
+/* It may: takes p, gives its value. */
+static inline vow_value vow__linear_take(vow_loop *loop, vow_promise *p)
+{
     loop->left--; /* a turn all the same */
     loop->handlers++;
-    *ret = p->value;
+    vow__see(&p->value);
+    vow_value v = p->value;
     vow__give(loop, p);
-    vow__see(ret);
-    return true;
+    return v;
 }
 
 /* linear.c, for the function below. */

@@ -234,18 +234,26 @@ VOW_NOINLINE static int await_carefully(vow_promise *p, vow_value *ret, const ch
     return suspend(f, WENT_WAITS, ret, where);
 }
 
-/* Straight down for a source of this loop's, which waits for nothing itself, and for a value
- * that is there. */
+/* p is simple. */
+VOW_NOINLINE static int await_settled(struct vow__fiber *f, vow_promise *p, vow_value *ret,
+                                      const char *where)
+{
+    if (vow__linear_may_take(f->loop, p))
+        return vow__hand_out(vow__linear_take(f->loop, p), ret);
+    f->slot->as.p = p;
+    return suspend(f, WENT_WAITS, ret, where);
+}
+
+/* Straight down for a source of this loop's, which waits for nothing itself. */
 int vow_await_at(vow_promise *p, vow_value *ret, const char *where)
 {
     struct vow__fiber *f = vow__fiber_here;
     vow_loop *loop = vow__running_loop;
-    vow_value v;
     if (VOW_UNLIKELY(!f || f->loop != loop || f->careful || loop->guarded || loop->dropping ||
                      !vow__is_simple(loop, p)))
         return await_carefully(p, ret, where);
-    if (vow__settled(p) && vow__linear_take(loop, p, &v))
-        return vow__hand_out(v, ret);
+    if (vow__settled(p))
+        return await_settled(f, p, ret, where);
     f->slot->as.p = p;
     return suspend(f, WENT_WAITS, ret, where);
 }
