@@ -136,7 +136,7 @@ def libraries(build):
     vow = os.path.join(build, "lib", "libvow.a")
     if not os.path.exists(vow):
         sys.exit(f"{vow}: no library: build it first")
-    beside = {name: os.path.join(build, "lib", name, f"libvow-{name}.a") for name in BESIDE}
+    beside = {name: os.path.join(build, "lib", f"libvow-{name}.a") for name in BESIDE}
     built = [name for name in BESIDE if os.path.exists(beside[name])]
     needed = ["libevent_core"] + [package for name in built for package in BESIDE[name]]
     return [beside[name] for name in built] + [vow] + subprocess.check_output(
