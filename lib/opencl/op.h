@@ -173,7 +173,7 @@ vow_promise *vow__cl_op_promise(struct vow__cl_op *op, const char *where);
 void vow__cl_op_reject(struct vow__cl_op *op, vow_error *e); /* takes e; the flight goes on */
 /* A dependency has failed: its error becomes the cause. Looks at e. */
 void vow__cl_op_reject_for(struct vow__cl_op *op, const vow_error *e);
-/* Has the driver call back, or else a thread wait. */
+/* Has the driver call back, or else a thread look. */
 void vow__cl_op_watch(struct vow__cl_op *op);
 /* Something says that the event is done: asks it, and ends the flight if so. */
 void vow__cl_op_arrive(struct vow__cl_op *op);
