@@ -40,29 +40,13 @@ static vow_value open_parcel(void *object)
     return v;
 }
 
-static const struct vow__parcel_type parcel_type = {.type = {.size = sizeof(vow_type),
-                                                             .kind = VOW__PARCEL,
-                                                             .name = "value on its way",
-                                                             .ref = ref_parcel,
-                                                             .unref = unref_parcel,
-                                                             .count = count_parcel},
-                                                    .open = open_parcel};
-
-vow_value vow__parcel_again(struct vow__parcel *parcel)
-{
-    parcel->refs = 1;
-    return (vow_value){.type = &parcel_type.type, .as.p = parcel};
-}
-
-vow_value vow__parcel_send(struct vow__parcel_home *home, struct vow__waiter *w, vow_value v,
-                           uint64_t n)
-{
-    struct vow__parcel *parcel = (void *)w;
-    parcel->home = home;
-    parcel->value = v;
-    parcel->n = n;
-    return vow__parcel_again(parcel);
-}
+const struct vow__parcel_type vow__parcel = {.type = {.size = sizeof(vow_type),
+                                                      .kind = VOW__PARCEL,
+                                                      .name = "value on its way",
+                                                      .ref = ref_parcel,
+                                                      .unref = unref_parcel,
+                                                      .count = count_parcel},
+                                             .open = open_parcel};
 
 vow_value vow__parcel_open(struct vow__parcel *parcel)
 {

@@ -30,11 +30,23 @@ struct vow__parcel_home {
     void (*back)(struct vow__parcel_home *home, struct vow__parcel *parcel);
 };
 
-/* Takes w, in no queue, and v. */
-vow_value vow__parcel_send(struct vow__parcel_home *home, struct vow__waiter *w, vow_value v,
-                           uint64_t n);
+extern const struct vow__parcel_type vow__parcel;
 /* The same one once more, which was back. */
-vow_value vow__parcel_again(struct vow__parcel *parcel);
+static inline vow_value vow__parcel_again(struct vow__parcel *parcel)
+{
+    parcel->refs = 1;
+    return (vow_value){.type = &vow__parcel.type, .as.p = parcel};
+}
+/* Takes w, in no queue, and v. */
+static inline vow_value vow__parcel_send(struct vow__parcel_home *home, struct vow__waiter *w,
+                                         vow_value v, uint64_t n)
+{
+    struct vow__parcel *parcel = (void *)w;
+    parcel->home = home;
+    parcel->value = v;
+    parcel->n = n;
+    return vow__parcel_again(parcel);
+}
 /* One that is back, and is not sent again: takes it out of its cover; home has not been told. */
 vow_value vow__parcel_open(struct vow__parcel *parcel);
 

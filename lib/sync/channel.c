@@ -42,12 +42,12 @@ static void call_sender(struct vow__waiter *w, vow_value v)
         vow__waiter_call(w, v);
 }
 
-void vow__channel_tell(struct vow__told told)
+void vow__channel_tell_waiter(const struct vow__told *told)
 {
-    if (told.waiter && told.channel)
-        call_receiver(told.channel, told.waiter, told.value);
-    else if (told.waiter)
-        call_sender(told.waiter, told.value);
+    if (told->channel)
+        call_receiver(told->channel, told->waiter, told->value);
+    else
+        call_sender(told->waiter, told->value);
 }
 
 /* One that a destructor has dropped leaves when the outermost drop returns: until then it is
@@ -203,7 +203,7 @@ vow_promise *vow_channel_send_at(vow_channel *ch, vow_value v, const char *where
         vow__release(v);
     } else if (vow__channel_put(ch, v, &told)) {
         vow_resolve(r, vow_none());
-        vow__channel_tell(told);
+        vow__channel_tell(&told);
     } else {
         vow__wait_with(&ch->senders, r, v);
     }
@@ -222,7 +222,7 @@ vow_promise *vow_channel_receive_at(vow_channel *ch, const char *where)
     if (!vow__channel_take(ch, w, &v, &told))
         return vow__wait_in(&ch->receivers, w, where);
     vow_promise *p = vow_resolved_at(loop, v, where);
-    vow__channel_tell(told);
+    vow__channel_tell(&told);
     return p;
 }
 
@@ -248,7 +248,7 @@ vow_value vow_channel_drain(vow_channel *ch)
     while (n < most && vow__channel_take(ch, NULL, &v, &told) && !vow_is_end(v)) {
         vow__see(&v);
         vow__array_put(array, n++, v);
-        vow__channel_tell(told);
+        vow__channel_tell(&told);
     }
     ((vow__array *)array.as.p)->size = n;
     end_use(ch);

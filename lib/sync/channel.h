@@ -40,7 +40,12 @@ struct vow__told {
     vow_channel *channel;       /* of a receiver; NULL: a sender */
     vow_value value;            /* for a receiver */
 };
-void vow__channel_tell(struct vow__told told);
+void vow__channel_tell_waiter(const struct vow__told *told);
+static inline void vow__channel_tell(const struct vow__told *told)
+{
+    if (VOW_UNLIKELY(told->waiter != NULL))
+        vow__channel_tell_waiter(told);
+}
 
 /* Each is done at once, or false: it would have to wait. Runs no code of the user's. The first
  * takes v when true, and is not for a closed channel; for the second the end counts: it takes w,

@@ -146,7 +146,7 @@ static void do_or_wait(struct group *g, vow_channel_case *cases, const char *whe
             v = vow_keep(g->result);
         }
         vow_resolve(g->resolver, v);
-        vow__channel_tell(told);
+        vow__channel_tell(&told);
         end_group(g);
         return;
     }

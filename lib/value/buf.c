@@ -132,14 +132,14 @@ static vow_buf *seen(vow_buf *b)
 void vow__see_counted(vow_value *v)
 {
     const vow_type *type = v->type;
-    if (type == &buf_type)
+    if (type->kind == VOW__PARCEL)
+        *v = ((const struct vow__parcel_type *)type)->open(v->as.p);
+    else if (type == &buf_type)
         seen(v->as.p);
     else if (type == &vow__array_type)
         vow__see_array(v->as.p);
     else if (type->kind == VOW__HOMING)
         ((const struct vow__homing_type *)type)->seen(v->as.p);
-    else if (type->kind == VOW__PARCEL)
-        *v = ((const struct vow__parcel_type *)type)->open(v->as.p);
 }
 
 uint8_t *vow_buf_bytes(vow_buf *b) { return vow__buf_bytes(b); }

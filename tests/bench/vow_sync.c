@@ -5,6 +5,7 @@
  *     semaphore      the same, for two permits of four
  *     channel        a value sent into a buffer and received from it
  *     channel_fibers a value handed from fiber to fiber without a buffer
+ *     spawn          a fiber that is started, gives a number and is waited for
  *     seq_map        a value pulled from an array through a map
  * `vow_sync WORKLOAD [N]` runs one of them N times (for callgrind), without N it reports the
  * best of five.
@@ -83,6 +84,25 @@ static void channel_fibers(long n)
     vow_channel_unref(ch);
 }
 
+static vow_value give_number(void *number) { return vow_int(*(long *)number); }
+
+static vow_value spawner(void *data)
+{
+    vow_value v;
+    for (long i = 0; i < rounds; i++) {
+        CHECK(vow_await(vow_spawn(loop, give_number, &i, NULL), &v) == 0);
+        sum += vow_as_int(v);
+    }
+    return (void)data, vow_none();
+}
+
+static void spawn(long n)
+{
+    rounds = n;
+    sum = 0;
+    CHECK(vow_run(loop, vow_spawn(loop, spawner, NULL, NULL), NULL) == 0 && sum == n * (n - 1) / 2);
+}
+
 static vow_value add(vow_value v, void *data)
 {
     (void)data;
@@ -118,6 +138,7 @@ static const struct {
                  {"semaphore", semaphore},
                  {"channel", channel},
                  {"channel_fibers", channel_fibers},
+                 {"spawn", spawn},
                  {"seq_map", seq_map}};
 
 int main(int argc, char **argv)
