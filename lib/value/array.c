@@ -87,6 +87,7 @@ void vow__see_array(vow__array *a)
             } else if (vow__is_counted(*at) && has_parcels(*at)) {
                 vow__array *inner = at->as.p;
                 inner->seen = true;
+                inner->parcels = false; /* it may be here once more */
                 inner->next = list;
                 list = inner;
             }

@@ -227,3 +227,15 @@ TEST(values_find_back_when_their_loop_has_closed)
     EQ_UINT(vow_channel_count(ch), 2);
     vow_channel_unref(ch);
 }
+
+TEST(an_array_that_is_in_another_one_twice_is_seen_once)
+{
+    vow_channel *ch = vow_channel_new(loop, 1);
+    vow_unref(vow_channel_send(ch, vow_v(7)));
+    vow_promise *all = vow_all(loop, vow_channel_receive(ch));
+    vow_promise *twice = vow_all(loop, vow_ref(all), all);
+    vow_poll(loop);
+    OUTCOME(twice, "[[7] [7]]");
+    EQ_UINT(vow_channel_count(ch), 0);
+    vow_channel_unref(ch);
+}
