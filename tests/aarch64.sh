@@ -16,10 +16,10 @@ passed=0 failed=0
 # abort; it knows no openat2, no preadv2 and pwritev2, no seccomp and no multicast; posix_spawn in
 # it cannot tell why there is no program; its own children are to be waited for too; it reads a
 # signal's action twice while other threads set it.
-cannot='base/panic adapt/file adapt/file_faults adapt/pool adapt/process adapt/process_faults
-adapt/signal adapt/signal_loops adapt/udp faults/files'
+cannot='base/panic file/file pool/pool process/process process/faults
+signal/signal signal/loops udp/udp faults/files'
 # It takes ten to fifty times as long.
-slow='model/model model/long task/shuffle_long adapt/crowd'
+slow='model/model model/long task/shuffle_long sock/crowd'
 
 cross() {
     cat <<END_OF_FILE

@@ -15,13 +15,14 @@ import tempfile
 
 # Lowest first: a file may include its own folder, folders to its left and vow/... . Nobody
 # is to the right of inspect: it looks at everything and nothing may need it.
-LAYERS = ["base", "value", "core", "loop", "flow", "scope", "task", "sync", "adapt", "seq",
-          "inspect"]
+LAYERS = ["base", "value", "core", "loop", "flow", "scope", "task", "sync", "adapt", "file",
+          "stream", "net", "process", "seq", "inspect"]
 # Libraries of their own beside libvow: they see vow/... and nothing of what is inside it.
 LIBRARIES = ["http", "opencl", "tls"]
 # Who may see what of others: the pattern of the header, the pattern of the file.
 FOREIGN = [
-    (re.compile(r"event2?/|event2?\.h|ev(http|dns|util)"), re.compile(r"lib/(loop|adapt|http)/"), "libevent"),
+    (re.compile(r"event2?/|event2?\.h|ev(http|dns|util)"),
+     re.compile(r"lib/(loop|adapt|file|stream|net|process|http)/"), "libevent"),
     (re.compile(r"ucontext\.h|setjmp\.h"), re.compile(r"lib/task/"), "switching stacks"),
     (re.compile(r"CL/"), re.compile(r"lib/opencl/"), "OpenCL"),
     (re.compile(r"curl/"), re.compile(r"lib/http/"), "libcurl"),

@@ -14,8 +14,8 @@
 
 #include <event2/event.h>
 
-#include "adapt/files.h"
 #include "adapt/net.h"
+#include "file/files.h"
 
 struct stage {
     vow_stream *s[4];

@@ -4,7 +4,7 @@
  */
 #include "faults/few.h"
 
-#include "adapt/files.h"
+#include "file/files.h"
 
 /* Who accepts without descriptors waits, here until the time is up. */
 static int accepted(vow_loop *loop, vow_promise *p, vow_value *ret)

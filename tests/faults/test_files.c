@@ -3,8 +3,8 @@
  * test_files.c - the file system on a bad day: calls that are interrupted and cut short, and
  * ways that this kernel has and others have not.
  */
-#include "adapt/files.h"
 #include "faults/lines.h"
+#include "file/files.h"
 
 enum { SIZE = 100000 };
 

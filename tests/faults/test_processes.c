@@ -5,7 +5,7 @@
  */
 #include "faults/lines.h"
 
-#include "adapt/process.h"
+#include "process/process.h"
 
 /* The two ends as streams. */
 static void open_pipe(vow_loop *loop, vow_stream *ret[2])

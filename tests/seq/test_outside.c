@@ -2,7 +2,7 @@
  *
  * Signals, walks and changes as sequences.
  */
-#include "adapt/files.h"
+#include "file/files.h"
 #include "seq/common.h"
 
 static vow_value number_in(vow_value v, UNUSED void *data)
