@@ -16,8 +16,8 @@
 #include <string.h>
 #include <vow.h>
 #include <vow/opencl_command.h>
-static const char head[] = "YUV4MPEG2 W64 H48 F25:1 Ip A1:1 Cmono\n", mark[] = "FRAME\n";
-enum { HEAD = sizeof head - 1, MARK = sizeof mark - 1, SIZE = 64 * 48, SHOWN = 64, LANES = 3 };
+static const char head[] = "YUV4MPEG2 W64 H48 F25:1 Ip A1:1 Cmono\n";
+enum { HEAD = sizeof head - 1, MARK = sizeof "FRAME\n" - 1, SIZE = 64 * 48, SHOWN = 64, LANES = 3 };
 static const char text[] = /* each pixel from 49, their weights a tent: no edges are seen */
     "kernel void enlarge(global const uchar *from, global uchar *to) {"
     "    int x = get_global_id(0), y = get_global_id(1), sum = 0, all = 0;"
