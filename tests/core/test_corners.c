@@ -320,19 +320,27 @@ TEST(a_handlers_result_settles_its_promise_in_the_same_job)
     vow_unref(q);
 }
 
-TEST(a_settled_promise_that_a_handler_returns_is_taken_over_in_the_same_job)
+static void take_over(vow_loop *loop, vow_value v, const char *expected)
 {
     struct trace seen = {""};
     struct note a = {&seen, "a"}, b = {&seen, "b"};
-    vow_promise *settled = vow_resolved(loop, vow_v(1));
+    vow_promise *settled = vow_resolved(loop, v);
     vow_promise *p = vow_then(vow_resolved(loop, vow_none()), give_promise, &settled);
     vow_promise *q = vow_then(vow_resolved(loop, vow_v(2)), same, NULL);
     p = vow_then(p, note_value, &a);
     q = vow_then(q, note_value, &b);
     drain(loop);
-    EQ_TRACE(seen, "a=1 b=2");
+    EQ_TRACE(seen, expected);
     vow_unref(p);
     vow_unref(q);
+}
+
+TEST(a_settled_promise_that_a_handler_returns_is_taken_over_in_the_same_job)
+{
+    int destroyed = 0;
+    take_over(loop, vow_v(1), "a=1 b=2");
+    take_over(loop, counted(&destroyed), "a=box b=2");
+    EQ_INT(destroyed, 1);
 }
 
 TEST(rejecting_with_a_promise_inside_the_error_does_not_follow_it)

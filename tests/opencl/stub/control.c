@@ -20,6 +20,14 @@ static int last_number;
 static bool no_devices;
 enum stub_calls stub_calls_how;
 
+/* A forked child finds the lock free, whatever thread had it. */
+static void lock(void) { pthread_mutex_lock(&stub_lock); }
+static void unlock(void) { pthread_mutex_unlock(&stub_lock); }
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(lock, unlock, unlock);
+}
+
 static struct name *find(const char *name)
 {
     struct name *n = names;
