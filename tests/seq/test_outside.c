@@ -13,10 +13,6 @@ static vow_value name_in(vow_value v, UNUSED void *data)
 {
     return vow_text(vow_entry_of(v)->name);
 }
-static vow_value changed_name_in(vow_value v, UNUSED void *data)
-{
-    return vow_text(vow_change_of(v)->name);
-}
 
 /* What comes of it, an event of the system say. Takes p. */
 #define COMES(p, expected)                                                  \
@@ -90,6 +86,11 @@ TEST(a_walk_that_is_given_up_gives_its_entry_again_and_ends_with_its_sequence)
 }
 
 #ifndef VOW_PORTABLE
+static vow_value changed_name_in(vow_value v, UNUSED void *data)
+{
+    return vow_text(vow_change_of(v)->name);
+}
+
 TEST(each_change_is_a_value_and_stopping_early_ends_the_watch)
 {
     struct dir dir = make_dir();
