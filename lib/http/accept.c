@@ -3,7 +3,6 @@
  * http/accept.c - listening, and pausing with that.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,46 +36,34 @@ static vow_value end_pause(vow_value v, void *data)
     return vow_none();
 }
 
-/* Who listens. evhttp takes the listener's data for itself, so that the listener is all there is
- * to know its server by when it cannot accept. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static vow_http_server *listening;
-
-static void hold(void) { pthread_mutex_lock(&lock); }
-static void let_go(void) { pthread_mutex_unlock(&lock); }
-static void hold_over_forks(void) { pthread_atfork(hold, let_go, let_go); }
+/* Who listens in this thread, which is their loops'. evhttp takes the listener's data for itself,
+ * so that the listener is all there is to know its server by when it cannot accept. */
+static _Thread_local vow_http_server *listening;
 
 static vow_http_server *server_of(const struct evconnlistener *listener)
 {
-    hold();
     vow_http_server *s = listening;
     while (s && listener_of(s) != listener)
         s = s->listening_next;
-    let_go();
     return s;
 }
 
 static void enter(vow_http_server *s)
 {
-    hold();
     s->listening_next = listening;
     s->listening_at = &listening;
     if (listening)
         listening->listening_at = &s->listening_next;
     listening = s;
-    let_go();
 }
 
 void vow__http_listen_no_more(vow_http_server *s)
 {
     if (!s->bound)
         return;
-    hold();
     *s->listening_at = s->listening_next;
     if (s->listening_next)
         s->listening_next->listening_at = s->listening_at;
-    let_go();
     s->bound = NULL;
 }
 
@@ -134,7 +121,6 @@ static int listen_with(vow_http_server *s, int fd)
         evconnlistener_free(listener);
         return ENOMEM;
     }
-    pthread_once(&once, hold_over_forks);
     enter(s);
     evconnlistener_set_error_cb(listener, cannot_accept);
     errno = 0;

@@ -37,21 +37,30 @@ static int add_bytes(struct evbuffer *to, vow_buf *b, size_t size)
     return -1;
 }
 
+static bool is_head(const vow_http_incoming *in)
+{
+    return evhttp_request_get_command(in->req) == EVHTTP_REQ_HEAD;
+}
+
+static bool has_no_content(const vow_http_reply *reply)
+{
+    return reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED;
+}
+
 /* No body may follow: the client would take it for the next answer. */
 static bool is_bodiless(const vow_http_incoming *in, const vow_http_reply *reply)
 {
-    return evhttp_request_get_command(in->req) == EVHTTP_REQ_HEAD ||
-           reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED;
+    return is_head(in) || has_no_content(reply);
 }
 
 /* How large the body is, or would be; -1: that is not known, or evhttp says it. */
 static int64_t size_of(const vow_http_incoming *in, const vow_http_reply *reply)
 {
-    if (reply->status == HTTP_NOCONTENT || reply->status == HTTP_NOTMODIFIED)
+    if (has_no_content(reply))
         return -1;
     if (reply->from)
         return reply->size;
-    if (evhttp_request_get_command(in->req) != EVHTTP_REQ_HEAD)
+    if (!is_head(in))
         return -1;
     return reply->body ? (int64_t)vow_buf_size(reply->body) : 0;
 }

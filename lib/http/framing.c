@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * http/framing.c - what is asked for, and where a request ends. evhttp reads over what it does not understand, and
- * takes what follows for the next request; a proxy before it may see another end, and so
- * other requests (RFC 9112, 6.3 and 11.2). Of such connections no more is believed.
+ * http/framing.c - what is asked for, and where a request ends. evhttp reads over what it does
+ * not understand, and takes what follows for the next request; a proxy before it may see
+ * another end, and so other requests (RFC 9112, 6.3 and 11.2). Of such connections no more is
+ * believed.
  */
 #include <string.h>
 #include <strings.h>

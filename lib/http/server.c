@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * http/server.c - a server's life: listening, the work that its callbacks leave, stopping.
+ * http/server.c - a server's life: the work that its callbacks leave, stopping.
  */
 #include "http/server.h"
 
