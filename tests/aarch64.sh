@@ -6,8 +6,6 @@
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/setup.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 . "$top/tests/sources.sh"
 root=/usr/aarch64-linux-gnu
 passed=0 failed=0

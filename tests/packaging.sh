@@ -9,8 +9,6 @@
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/setup.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 . "$top/tests/sources.sh"
 prefix=$work/prefix
 opencl_wraps="opencl-headers opencl-icd-loader"

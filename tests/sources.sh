@@ -2,10 +2,13 @@
 #
 # sources.sh - sourced by the checks that build libevent and Check from subprojects/, as where
 # the system has none. The sources are Debian's, so that no other network is needed; they are
-# kept in build-packaging. Expects $top and $work; $tree is where tree_with_sources puts vow.
+# kept in build-packaging. Expects $top; $work goes at the end, $tree in it is where
+# tree_with_sources puts vow.
 # shellcheck shell=bash
 
 kept=$top/build-packaging
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 tree=$work/vow
 
 skip() {

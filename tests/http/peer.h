@@ -143,4 +143,15 @@ static inline void nginx_file(const struct nginx *n, const char *name, size_t si
     CHECK(fclose(file) == 0);
 }
 
+/* p rejects with that. Takes p. */
+#define FAILS(p, domain, code) peer_fails(__FILE__, __LINE__, loop, p, domain, code)
+static inline void peer_fails(const char *file, int line, vow_loop *loop, vow_promise *p,
+                              const vow_domain *domain, int code)
+{
+    vow_value v;
+    harness_eq_int(file, line, "code", vow_run(loop, p, &v), code);
+    harness_eq_text(file, line, "domain", vow_error_domain(vow_as_error(v))->name, domain->name);
+    vow_release(v);
+}
+
 #endif

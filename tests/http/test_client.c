@@ -40,16 +40,6 @@ static void body_is(vow_http_response *r, const char *text)
     EQ_BYTES(vow_buf_bytes(b), text, strlen(text));
 }
 
-#define FAILS(p, domain, code) fails(__FILE__, __LINE__, loop, p, domain, code)
-static void fails(const char *file, int line, vow_loop *loop, vow_promise *p,
-                  const vow_domain *domain, int code)
-{
-    vow_value v;
-    harness_eq_int(file, line, "code", vow_run(loop, p, &v), code);
-    harness_eq_text(file, line, "domain", vow_error_domain(vow_as_error(v))->name, domain->name);
-    vow_release(v);
-}
-
 /* nginx and a client; ends both. */
 static vow_http_client *begin(vow_loop *loop)
 {

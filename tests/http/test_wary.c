@@ -35,16 +35,6 @@ static void answers(const char *file, int line, vow_loop *loop, vow_promise *p, 
     vow_release(v);
 }
 
-#define FAILS(p, domain, code) fails(__FILE__, __LINE__, loop, p, domain, code)
-static void fails(const char *file, int line, vow_loop *loop, vow_promise *p,
-                  const vow_domain *domain, int code)
-{
-    vow_value v;
-    harness_eq_int(file, line, "code", vow_run(loop, p, &v), code);
-    harness_eq_text(file, line, "domain", vow_error_domain(vow_as_error(v))->name, domain->name);
-    vow_release(v);
-}
-
 /* Waits for a connection and its request. */
 static char request[10000];
 
